@@ -1,0 +1,186 @@
+package asr
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// Store keeps everything that outlives a step. Its queries are this list and
+// no more, so that a key-value store can answer them too; storetest holds what
+// an implementation must do. All methods are safe for concurrent use.
+type Store interface {
+	RunStore
+	FindingStore
+	AuditStore
+	Outbox
+	Settings
+}
+
+// What a Store answers besides a *ClaimedError and a *LockedError.
+var (
+	ErrNotFound = &Error{Code: CodeNotFound, Message: "not found"}
+	ErrStale    = errors.New("somebody else saved it meanwhile")
+)
+
+// ClaimedError says that an open run has the claim already.
+type ClaimedError struct{ Run string }
+
+func (e *ClaimedError) Error() string { return "claimed by run " + e.Run }
+
+// LockedError says that another run is writing the same setting.
+type LockedError struct{ Run string }
+
+func (e *LockedError) Error() string { return "locked by run " + e.Run }
+
+// Locking is what a Batch does with its run's locks.
+type Locking int
+
+const (
+	LockKeep    Locking = iota // as they are; a run whose state isn't open loses its claim and its locks
+	LockTake                   // take all of Run.Locks, or fail with a *LockedError
+	LockRelease                // let go of all
+)
+
+// Batch is stored whole or not at all.
+type Batch struct {
+	// Run and Findings carry the version that they were loaded with (0: new) and
+	// are stored with the next one. ErrStale if the store has another. A Run
+	// holds its Claim while it is open: a *ClaimedError if another run does.
+	Run      *Run
+	Locks    Locking
+	Findings []Finding
+	Records  []Record // ErrStale if a record doesn't follow its subject's last one
+	Messages []Message
+}
+
+// RunStore keeps runs, claims, locks and leases.
+type RunStore interface {
+	// Commit stores a batch and sets the versions in it to those stored.
+	Commit(ctx context.Context, b *Batch) error
+	// Run returns a run. ErrNotFound.
+	Run(ctx context.Context, id string) (Run, error)
+	// Runs lists runs, newest first.
+	Runs(ctx context.Context, q RunQuery) (runs []Run, next string, err error)
+	// LastRun returns the newest run with the claim, open or not. ErrNotFound.
+	LastRun(ctx context.Context, claim string) (Run, error)
+	// Lease hands out the open run that is due longest (NextAt ≤ now, its state
+	// doesn't wait for a person, not leased beyond now) until now+ttl. ErrNotFound.
+	Lease(ctx context.Context, worker string, now time.Time, ttl time.Duration) (id string, err error)
+	// Release ends the worker's lease; no error if it has none.
+	Release(ctx context.Context, id, worker string) error
+	// NextDue is when the next run, leased or not, is due. ErrNotFound if none will be.
+	NextDue(ctx context.Context) (time.Time, error)
+}
+
+// RunQuery selects runs; empty fields select all.
+type RunQuery struct {
+	States           []State
+	Account, Control string
+	Finding          string // runs that a finding follows or followed
+	Cursor           string // from the page before
+	Limit            int    // 0: 100
+}
+
+// FindingStore keeps findings and inputs that were no findings.
+type FindingStore interface {
+	// Finding returns a finding. ErrNotFound.
+	Finding(ctx context.Context, id string) (Finding, error)
+	// Findings lists findings, the last updated first.
+	Findings(ctx context.Context, q FindingQuery) (findings []Finding, next string, err error)
+	// Reject keeps an input that couldn't be taken; the same twice is kept once.
+	Reject(ctx context.Context, r Rejected) error
+	// Rejected lists them, newest first.
+	Rejected(ctx context.Context, limit int) ([]Rejected, error)
+}
+
+// FindingQuery selects findings; empty fields select all.
+type FindingQuery struct {
+	Account, Region, Control, Severity string
+	Outcomes                           []Outcome
+	Cursor                             string
+	Limit                              int // 0: 100
+}
+
+// AuditStore keeps the audit log. Records come in through Commit.
+type AuditStore interface {
+	// Head is where a subject's chain ends; the zero Chain if it has none.
+	Head(ctx context.Context, subject string) (Chain, error)
+	// Records lists a subject's records in order.
+	Records(ctx context.Context, subject string) ([]Record, error)
+	// Heads calls f for each subject in order, with its chain's head.
+	Heads(ctx context.Context, f func(subject string, head Chain) error) error
+	// Checkpoints lists all checkpoints in order.
+	Checkpoints(ctx context.Context) ([]Checkpoint, error)
+	// AddCheckpoint stores the next one. ErrStale if it isn't.
+	AddCheckpoint(ctx context.Context, c Checkpoint) error
+}
+
+// Message is a report on its way out. Messages are stored with the change that
+// they tell of and delivered later, at least once.
+type Message struct {
+	ID     string    `json:"id"`
+	Report Report    `json:"report"`
+	DueAt  time.Time `json:"dueAt"`
+	Tries  int       `json:"tries"`
+	Error  string    `json:"error,omitempty"` // of the last try
+}
+
+// Report is what Security Hub is told about a finding.
+type Report struct {
+	Finding  string `json:"finding"`
+	Product  string `json:"product"` // the product's ARN
+	Format   string `json:"format"`
+	Account  string `json:"account"`
+	Region   string `json:"region"`
+	Workflow string `json:"workflow"` // the new status, or "" to leave it
+	Note     string `json:"note"`     // at most 512 characters
+	Run      string `json:"run"`
+}
+
+// Outbox keeps messages until they are delivered.
+type Outbox interface {
+	// Messages lists those due, the longest due first.
+	Messages(ctx context.Context, now time.Time, limit int) ([]Message, error)
+	// Delivered removes one.
+	Delivered(ctx context.Context, id string) error
+	// Postpone keeps one for later, with its new DueAt, Tries and Error.
+	Postpone(ctx context.Context, m Message) error
+}
+
+// Settings keeps small values by name (sync cursors, the kill switch) and the
+// journal of AWS calls.
+type Settings interface {
+	// Setting returns a value, "" if there is none.
+	Setting(ctx context.Context, name string) (string, error)
+	SetSetting(ctx context.Context, name, value string) error
+	// AddCall notes an AWS call made for a run.
+	AddCall(ctx context.Context, c APICall) error
+	// Calls lists a run's calls in order.
+	Calls(ctx context.Context, run string) ([]APICall, error)
+}
+
+// KillSwitch is the setting that stops all writes while it holds a reason.
+const KillSwitch = "kill-switch"
+
+// APICall is one call of an AWS operation.
+type APICall struct {
+	Run       string        `json:"run"`
+	At        time.Time     `json:"at"`
+	Account   string        `json:"account"`
+	Region    string        `json:"region"`
+	Action    string        `json:"action"` // the IAM action: "s3:PutBucketPolicy"
+	Write     bool          `json:"write"`
+	Error     string        `json:"error,omitempty"` // AWS's error code
+	RequestID string        `json:"requestID,omitempty"`
+	Took      time.Duration `json:"took"`
+}
+
+// Reporter tells Security Hub. An error is tried again later and never
+// changes a run's outcome.
+type Reporter interface {
+	Report(ctx context.Context, r Report) error
+}
+
+// Clock tells the time, so that tests can.
+type Clock func() time.Time

@@ -1,0 +1,152 @@
+package asr
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"slices"
+	"time"
+)
+
+// State is where a run stands.
+type State string
+
+const (
+	StateClaimed      State = "claimed"           // to be planned
+	StatePlanned      State = "planned"           // planned for the record; somebody may ask for more
+	StateAwaiting     State = "awaiting_approval" //
+	StateScheduled    State = "scheduled"         // may be carried out; waits for its lock
+	StateApplying     State = "applying"          //
+	StateSettling     State = "settling"          // written; waits for the resource and verifies
+	StateVerified     State = "verified"          //
+	StateNothingToDo  State = "nothing_to_do"     // it is so already, or gone
+	StateCannotPlan   State = "cannot_plan"       // refused, with the code
+	StateConflict     State = "conflict"          // somebody else changed it; we wrote nothing
+	StateFailed       State = "failed"            // nothing was written
+	StatePartly       State = "partly_applied"    // something was written, the goal was not reached
+	StateCancelled    State = "cancelled"         //
+	StateReverting    State = "reverting"         //
+	StateRevertSettle State = "revert_settling"   // put back; waits for the resource and verifies
+	StateReverted     State = "reverted"          //
+)
+
+// Open reports whether a run in the state still holds its claim.
+func (s State) Open() bool {
+	return slices.Contains([]State{StateClaimed, StatePlanned, StateAwaiting, StateScheduled, StateApplying, StateSettling, StateReverting, StateRevertSettle}, s)
+}
+
+// Waits reports whether a run in the state waits for a person.
+func (s State) Waits() bool { return s == StatePlanned || s == StateAwaiting }
+
+// Begun reports whether a run in the state may have written.
+func (s State) Begun() bool {
+	return slices.Contains([]State{StateApplying, StateSettling, StateReverting, StateRevertSettle}, s)
+}
+
+// Actor is who acts. A verified name is one that AWS vouches for
+// (STS GetCallerIdentity, the console's event), never a local user name.
+type Actor struct {
+	Kind     string `json:"kind"` // "person", "policy", "console", "system"
+	Name     string `json:"name"` // an ARN for a verified person
+	Verified bool   `json:"verified"`
+}
+
+// Run is one remediation applied to one target.
+type Run struct {
+	ID      string `json:"id"`
+	Version int64  `json:"version"` // optimistic; 0: not stored yet
+	State   State  `json:"state"`
+
+	Remediation string            `json:"remediation"`
+	Control     string            `json:"control"`
+	Playbook    string            `json:"playbook,omitempty"`
+	Target      Target            `json:"target"`
+	Params      json.RawMessage   `json:"params"`
+	Sources     map[string]string `json:"sources,omitempty"`
+	Facts       Facts             `json:"facts"`
+	Findings    []string          `json:"findings,omitempty"`
+	Claim       string            `json:"claim"`           // one open run per canonical target × unit × parameters
+	Locks       []string          `json:"locks,omitempty"` // one writer per setting
+
+	Actor    Actor     `json:"actor"` // who wanted it
+	Decision Decision  `json:"decision"`
+	Plan     *Plan     `json:"plan,omitempty"`
+	Approval *Approval `json:"approval,omitempty"`
+
+	Intent   *Intent  `json:"intent,omitempty"`   // saved before each write
+	Made     []string `json:"made,omitempty"`     // ARNs of what this run brought into being
+	Left     []string `json:"left,omitempty"`     // what undo left behind, each with the reason
+	Writes   int      `json:"writes"`             // writes begun
+	Reads    int      `json:"verified,omitempty"` // good reads of the verification so far
+	Tries    int      `json:"tries,omitempty"`    // of the present state, for back-off
+	Error    *Failure `json:"error,omitempty"`
+	Undo     *Undo    `json:"undo,omitempty"`
+	Resolved bool     `json:"resolved,omitempty"` // the target is canonical
+
+	NextAt    time.Time `json:"nextAt"` // not before
+	Since     time.Time `json:"since"`  // of the present state
+	CreatedAt time.Time `json:"createdAt"`
+	UpdatedAt time.Time `json:"updatedAt"`
+	EndedAt   time.Time `json:"endedAt,omitzero"`
+
+	Chain Chain `json:"chain"` // the head of its audit records
+}
+
+// Approval is a principal's yes to one plan.
+type Approval struct {
+	By   Actor     `json:"by"`
+	Hash string    `json:"hash"` // of the plan that was approved
+	Note string    `json:"note,omitempty"`
+	At   time.Time `json:"at"`
+}
+
+// Intent is what a run is about to write: stored first, so that a crash
+// between two stores leaves a trace of what may have been made.
+type Intent struct {
+	Token string    `json:"token"`
+	Makes []string  `json:"makes,omitempty"`
+	At    time.Time `json:"at"`
+}
+
+// Failure is why a run ended without success, or waits.
+type Failure struct {
+	Code    Code     `json:"code"`
+	Message string   `json:"message"`
+	Do      string   `json:"do,omitempty"`
+	Foreign []Change `json:"foreign,omitempty"` // what somebody else changed
+}
+
+// Undo is a request to put a run's changes back, and what came of it.
+type Undo struct {
+	By         Actor     `json:"by"`
+	At         time.Time `json:"at"`
+	Force      bool      `json:"force,omitempty"`
+	From       State     `json:"from"`              // the state to return to if it is refused
+	Changes    []Change  `json:"changes,omitempty"` // the inverse changes that are made
+	Overridden []Change  `json:"overridden,omitempty"`
+	Refused    *Failure  `json:"refused,omitempty"`
+}
+
+// claimKey is the identity of an open run.
+func claimKey(remediation string, t Target, params json.RawMessage) string {
+	v, _ := decode(params)
+	sum := sha256.Sum256(encode(v))
+	return remediation + "|" + t.Partition + "|" + t.Account + "|" + t.Region + "|" + t.ID + "|" + hex.EncodeToString(sum[:8])
+}
+
+// on is what the run's unit works on; the token is that of the saved intent.
+func (r *Run) on() On {
+	on := On{Target: r.Target, Params: r.Params, Call: Call{Run: r.ID}}
+	if r.Intent != nil {
+		on.Call.Token = r.Intent.Token
+	}
+	return on
+}
+
+// wrote reports whether the run may have changed something.
+func (r *Run) wrote() bool { return r.Writes > 0 }
+
+// Undoable reports whether Revert may be asked for.
+func (r *Run) Undoable() bool {
+	return r.wrote() && (r.State == StateVerified || r.State == StatePartly)
+}

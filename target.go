@@ -1,0 +1,178 @@
+package asr
+
+import (
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+// Target is what a remediation works on: a resource, or a setting of an
+// account. It is canonical once Resolve has seen it: one thing, one Target.
+type Target struct {
+	Partition string `json:"partition"`      // "aws", "aws-cn", "aws-us-gov", …
+	Account   string `json:"account"`        // 12 digits
+	Region    string `json:"region"`         // where it is changed; the partition's home Region for an account's settings
+	Name      string `json:"name,omitempty"` // what {name} stands for in the unit's resource pattern: a bucket, a log group, …
+	ID        string `json:"id"`             // the resource's ARN, or the service's own id until it is resolved
+}
+
+// On is a target with the parameters and the call that a unit works under.
+type On struct {
+	Target
+	Params json.RawMessage
+	Call   Call
+}
+
+// Call is what a Write may need to know about the run that it belongs to.
+type Call struct {
+	Run   string // the run's id
+	Token string // the same for every try of one step: a client request token
+}
+
+// OwnerTag is the key of the tag that things made by a run carry; its value is
+// the run's id.
+const OwnerTag = "asr:run"
+
+// Tags are the tags that everything a run makes must carry.
+func (c Call) Tags() map[string]string { return map[string]string{OwnerTag: c.Run} }
+
+// Expand fills in a pattern's {partition}, {region}, {account} and {name}.
+func (t Target) Expand(pattern string) string {
+	return strings.NewReplacer("{partition}", t.Partition, "{region}", t.Region, "{account}", t.Account, "{name}", t.Name).Replace(pattern)
+}
+
+var paramRef = regexp.MustCompile(`\{params\.(\w+)\}`)
+
+// Expand fills in what Target.Expand does, and {params.NAME} with a text
+// parameter's value, in which {account} and {region} count too.
+func (on On) Expand(pattern string) string {
+	var values map[string]any
+	_ = json.Unmarshal(on.Params, &values) // parameters are checked before they get here
+	pattern = paramRef.ReplaceAllStringFunc(pattern, func(ref string) string {
+		if s, ok := values[paramRef.FindStringSubmatch(ref)[1]].(string); ok {
+			return s
+		}
+		return ref
+	})
+	return on.Target.Expand(pattern)
+}
+
+// Scope says what one run of a remediation covers.
+type Scope string
+
+const (
+	ScopeResource Scope = "resource" // one resource
+	ScopeRegion   Scope = "region"   // a setting of an account in one Region
+	ScopeAccount  Scope = "account"  // a setting of an account that all Regions share
+)
+
+var partitions = []struct{ prefix, partition, home string }{
+	{"cn-", "aws-cn", "cn-north-1"},
+	{"us-gov-", "aws-us-gov", "us-gov-west-1"},
+	{"us-iso-", "aws-iso", "us-iso-east-1"},
+	{"us-isob-", "aws-iso-b", "us-isob-east-1"},
+	{"eu-isoe-", "aws-iso-e", "eu-isoe-west-1"},
+	{"us-isof-", "aws-iso-f", "us-isof-south-1"},
+	{"eusc-", "aws-eusc", "eusc-de-east-1"},
+	{"", "aws", "us-east-1"},
+}
+
+// Partition names the partition that a Region belongs to.
+func Partition(region string) string {
+	for _, p := range partitions {
+		if strings.HasPrefix(region, p.prefix) {
+			return p.partition
+		}
+	}
+	return "aws"
+}
+
+// Home is the Region in which a partition keeps its global services (IAM).
+func Home(partition string) string {
+	for _, p := range partitions {
+		if p.partition == partition {
+			return p.home
+		}
+	}
+	return "us-east-1"
+}
+
+// Locate finds the target that a remediation means by a finding's resource. A
+// resource id that no pattern of the spec matches is kept as it is, for the
+// unit's Resolve. The error, an *Error, says what was expected.
+func (s Spec) Locate(account, region string, r Resource) (Target, error) {
+	if r.Region != "" && r.Region != "aws-global" {
+		region = r.Region
+	}
+	t := Target{Partition: Partition(region), Account: account, Region: region, ID: r.ID}
+	if !accountID.MatchString(account) {
+		return t, &Error{Code: CodeBadTarget, Message: fmt.Sprintf("%q is no AWS account id", account), Do: "correct the finding's account, 12 digits"}
+	}
+	if s.Scope != ScopeResource {
+		if s.Scope == ScopeAccount {
+			t.Region = Home(t.Partition)
+		}
+		t.ID = "AWS::::Account:" + account
+		return t, nil
+	}
+	for _, pattern := range s.Resources {
+		if found, ok := match(pattern, r.ID); ok {
+			return s.accept(t, found)
+		}
+	}
+	if s.Internal != nil && s.Internal.MatchString(r.ID) {
+		return t, nil
+	}
+	return t, &Error{Code: CodeBadTarget, Message: fmt.Sprintf("%q is not a resource of %s", r.ID, s.ID), Do: "it works on " + strings.Join(s.Resources, " or ")}
+}
+
+// accept takes from an ARN what it knows better than the finding.
+func (s Spec) accept(t, found Target) (Target, error) {
+	if found.Account != "" && found.Account != t.Account {
+		return t, &Error{Code: CodeBadTarget, Message: fmt.Sprintf("the finding is of account %s but its resource of %s", t.Account, found.Account), Do: "see where the finding comes from: its parts contradict each other"}
+	}
+	if found.Partition != "" {
+		t.Partition = found.Partition
+	}
+	if found.Region != "" {
+		t.Region = found.Region
+	}
+	if s.Global {
+		t.Region = Home(t.Partition)
+	}
+	t.Name = found.Name
+	t.ID = t.Expand(s.Resources[0])
+	return t, nil
+}
+
+var accountID = regexp.MustCompile(`^\d{12}$`)
+
+// match takes a pattern apart as Expand puts it together.
+func match(pattern, id string) (t Target, ok bool) {
+	expr := regexp.QuoteMeta(pattern)
+	for hole, re := range map[string]string{"partition": `aws[a-z-]*`, "region": `[a-z0-9-]*`, "account": `\d*`, "name": `.+`} {
+		expr = strings.Replace(expr, `\{`+hole+`\}`, `(?P<`+hole+`>`+re+`)`, 1)
+	}
+	re, err := regexp.Compile("^" + expr + "$")
+	if err != nil {
+		return t, false
+	}
+	m := re.FindStringSubmatch(id)
+	if m == nil {
+		return t, false
+	}
+	for i, name := range re.SubexpNames() {
+		switch name {
+		case "partition":
+			t.Partition = m[i]
+		case "region":
+			t.Region = m[i]
+		case "account":
+			t.Account = m[i]
+		case "name":
+			t.Name = m[i]
+		}
+	}
+	return t, true
+}
