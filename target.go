@@ -28,6 +28,7 @@ type On struct {
 type Call struct {
 	Run   string // the run's id
 	Token string // the same for every try of one step: a client request token
+	Actor Actor  // who wanted it
 }
 
 // OwnerTag is the key of the tag that things made by a run carry; its value is
