@@ -59,6 +59,16 @@ func (on On) Expand(pattern string) string {
 	return on.Target.Expand(pattern)
 }
 
+// Narrow puts grants on the real ARNs of one target.
+func (on On) Narrow(grants []Grant) []Grant {
+	narrow := make([]Grant, len(grants))
+	for i, g := range grants {
+		g.On = on.Expand(g.On)
+		narrow[i] = g
+	}
+	return narrow
+}
+
 // Scope says what one run of a remediation covers.
 type Scope string
 
