@@ -65,8 +65,9 @@ type RunStore interface {
 	// LastRun returns the newest run with the claim, open or not. ErrNotFound.
 	LastRun(ctx context.Context, claim string) (Run, error)
 	// Lease hands out the open run that is due longest (NextAt ≤ now, its state
-	// doesn't wait for a person, not leased beyond now) until now+ttl. ErrNotFound.
-	Lease(ctx context.Context, worker string, now time.Time, ttl time.Duration) (id string, err error)
+	// doesn't wait for a person, not leased beyond now) until now+ttl; only that
+	// with the id, if one is given. ErrNotFound if none is to be had.
+	Lease(ctx context.Context, worker, id string, now time.Time, ttl time.Duration) (leased string, err error)
 	// Release ends the worker's lease; no error if it has none.
 	Release(ctx context.Context, id, worker string) error
 	// NextDue is when the next run, leased or not, is due. ErrNotFound if none will be.

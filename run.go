@@ -124,6 +124,7 @@ type Undo struct {
 	From       State     `json:"from"`              // the state to return to if it is refused
 	Changes    []Change  `json:"changes,omitempty"` // the inverse changes that are made
 	Overridden []Change  `json:"overridden,omitempty"`
+	Writes     int       `json:"writes"` // writes begun, to put things back
 	Refused    *Failure  `json:"refused,omitempty"`
 }
 

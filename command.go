@@ -1,0 +1,240 @@
+package asr
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Ask is what a person wants done.
+type Ask struct {
+	Actor    Actor
+	Finding  string                     // a finding's id, or:
+	Control  string                     // a control and
+	Resource Resource                   // the resource (ARN), with
+	Account  string                     // its account, if the ARN doesn't say
+	Region   string                     // and Region
+	Params   map[string]json.RawMessage // that override all others
+	PlanOnly bool
+}
+
+// Request starts a run for a person, or joins the open one. The decision that
+// the policy makes stands in Run.Decision; a policy that says off is an *Error
+// with CodeNotAllowed.
+func (e *Engine) Request(ctx context.Context, ask Ask) (Run, error) {
+	for range 20 {
+		r, err := e.request(ctx, ask)
+		if !errors.Is(err, ErrStale) {
+			return r, err
+		}
+	}
+	return Run{}, ErrStale
+}
+
+func (e *Engine) request(ctx context.Context, ask Ask) (Run, error) {
+	f, err := e.asked(ctx, ask)
+	if err != nil {
+		return Run{}, err
+	}
+	var b Batch
+	stored := f.Version > 0
+	id := f.ID
+	if !stored {
+		f.ID = ""
+	}
+	req := request{actor: ask.Actor, person: true, plan: ask.PlanOnly, params: ask.Params}
+	if err := e.consider(ctx, &f, &b, req); err != nil {
+		return Run{}, err
+	}
+	if stored {
+		f.ID = id
+		b.Findings = []Finding{f}
+	} else {
+		b.Records = own(b.Records, b.Run)
+	}
+	if err := e.store(ctx, &b); err != nil {
+		return Run{}, err
+	}
+	if f.Decision.Mode == ModeOff {
+		return Run{}, refusal(f.Decision)
+	}
+	return *b.Run, nil
+}
+
+// own keeps the records of the run's own chain: without a finding there is
+// nothing that a finding's chain could be of.
+func own(records []Record, r *Run) (out []Record) {
+	for _, rec := range records {
+		if r != nil && rec.Subject == r.ID {
+			out = append(out, rec)
+		}
+	}
+	return out
+}
+
+func refusal(d Decision) error {
+	code := CodeNotAllowed
+	do := "asr policy explain shows which rule"
+	switch d.Reason {
+	case ReasonNoRemediation:
+		code, do = CodeNoRemediation, "asr controls lists what asr can fix"
+	case ReasonBadTarget:
+		code, do = CodeBadTarget, "name a resource that the control is about"
+	case ReasonBadParameters:
+		code, do = CodeBadParams, "correct the parameters"
+	}
+	return &Error{Code: code, Message: d.Why, Do: do}
+}
+
+// asked is the finding that a person means, or one made up for a control and
+// a resource.
+func (e *Engine) asked(ctx context.Context, ask Ask) (Finding, error) {
+	if ask.Finding != "" {
+		f, err := e.c.Store.Finding(ctx, ask.Finding)
+		if errors.Is(err, ErrNotFound) {
+			err = &Error{Code: CodeNotFound, Message: "there is no finding " + ask.Finding, Do: "asr findings list"}
+		}
+		return f, err
+	}
+	m, err := e.c.Matcher.Control(ask.Control)
+	if err != nil {
+		return Finding{}, err
+	}
+	arn := strings.SplitN(ask.Resource.ID, ":", 6)
+	if len(arn) == 6 && arn[0] == "arn" { // what the ARN leaves out, the caller says
+		ask.Region, ask.Account = cmp.Or(arn[3], ask.Region), cmp.Or(arn[4], ask.Account)
+	}
+	return Finding{Provider: Provider{
+		Account: ask.Account, Region: ask.Region, Control: m.Control, Compliance: ComplianceFailed, Resources: []Resource{ask.Resource},
+	}}, nil
+}
+
+// Approve is a verified principal's yes to the plan with the hash, and lets the
+// run go on. CodeStalePlan if its plan is another by now.
+func (e *Engine) Approve(ctx context.Context, id, hash string, by Actor, note string) (Run, error) {
+	return e.update(ctx, id, by, func(b *batch) error {
+		r := b.Run
+		switch {
+		case !r.State.Waits() || r.Plan == nil:
+			return &Error{Code: CodeNotAllowed, Message: fmt.Sprintf("run %s is %s: it waits for no approval", id, r.State), Do: "asr runs list --state awaiting_approval"}
+		case !by.Verified:
+			return &Error{Code: CodeNotAllowed, Message: by.Name + " is not verified", Do: "approve with AWS credentials: the approver is who sts:GetCallerIdentity says"}
+		case r.Plan.Hash != hash:
+			return &Error{Code: CodeStalePlan, Message: "the plan is another by now", Do: "asr runs show " + id + ", then approve what it shows"}
+		}
+		r.Approval = &Approval{By: by, Hash: hash, Note: note, At: b.now}
+		b.record("approved", "", r.Approval)
+		b.enter(StateScheduled)
+		return nil
+	})
+}
+
+// Reject ends a run that waits for an approval.
+func (e *Engine) Reject(ctx context.Context, id string, by Actor, why string) (Run, error) {
+	return e.cancel(ctx, id, by, "rejected", why)
+}
+
+// Cancel ends a run that has not begun.
+func (e *Engine) Cancel(ctx context.Context, id string, by Actor, why string) (Run, error) {
+	return e.cancel(ctx, id, by, "cancelled", why)
+}
+
+func (e *Engine) cancel(ctx context.Context, id string, by Actor, event, why string) (Run, error) {
+	return e.update(ctx, id, by, func(b *batch) error {
+		r := b.Run
+		if !r.State.Open() || r.State.Begun() {
+			return &Error{Code: CodeNotAllowed, Message: fmt.Sprintf("run %s is %s: it can't be stopped any more", id, r.State), Do: "asr revert " + id + " puts it back once it has ended"}
+		}
+		r.Error = &Failure{Code: CodeNotAllowed, Message: event + " by " + by.Name + ": " + why}
+		b.record(event, "", map[string]string{"why": why})
+		b.enter(StateCancelled)
+		for _, fid := range r.Findings {
+			f, err := e.c.Store.Finding(ctx, fid)
+			if err != nil {
+				return err
+			}
+			if f.Run == r.ID {
+				f.Outcome = OutcomeOpen
+				b.Findings = append(b.Findings, f)
+			}
+		}
+		return nil
+	})
+}
+
+// update loads a run, lets change change it, and stores it, again if it was
+// stale.
+func (e *Engine) update(ctx context.Context, id string, by Actor, change func(*batch) error) (Run, error) {
+	for range 20 {
+		r, err := e.c.Store.Run(ctx, id)
+		if errors.Is(err, ErrNotFound) {
+			return r, &Error{Code: CodeNotFound, Message: "there is no run " + id, Do: "asr runs list"}
+		}
+		if err != nil {
+			return r, err
+		}
+		b := e.batch(&r, by)
+		if err := change(b); err != nil {
+			return r, err
+		}
+		r.UpdatedAt = b.now
+		err = e.c.Store.Commit(ctx, &b.Batch)
+		var claimed *ClaimedError
+		switch {
+		case err == nil:
+			return r, nil
+		case errors.As(err, &claimed):
+			return r, &Error{Code: CodeConflict, Message: "run " + claimed.Run + " works on the same target", Do: "wait for it, or cancel it"}
+		case !errors.Is(err, ErrStale):
+			return r, err
+		}
+	}
+	return Run{}, ErrStale
+}
+
+// Kill turns the kill switch on, with a reason, or off with an empty one.
+func (e *Engine) Kill(ctx context.Context, by Actor, reason string) error {
+	head, err := e.c.Store.Head(ctx, "asr")
+	if err != nil {
+		return err
+	}
+	detail, _ := json.Marshal(map[string]string{"reason": reason})
+	event := "kill_switch_on"
+	if reason == "" {
+		event = "kill_switch_off"
+	}
+	rec := head.Append(Record{Subject: "asr", At: e.now(), Actor: by, Event: event, Detail: detail})
+	if err := e.c.Store.SetSetting(ctx, KillSwitch, reason); err != nil {
+		return err
+	}
+	return e.c.Store.Commit(ctx, &Batch{Records: []Record{rec}})
+}
+
+// Deliver sends the reports that are due and says how many it sent. Those that
+// fail are sent again later, for ever: they never change a run's outcome.
+func (e *Engine) Deliver(ctx context.Context, to Reporter) (int, error) {
+	due, err := e.c.Store.Messages(ctx, e.now(), 100)
+	if err != nil {
+		return 0, err
+	}
+	sent := 0
+	for _, m := range due {
+		if rerr := to.Report(ctx, m.Report); rerr != nil {
+			m.Tries++
+			m.Error = rerr.Error()
+			m.DueAt = e.now().Add(min(backoff(5*time.Second, m.Tries), time.Hour))
+			err = e.c.Store.Postpone(ctx, m)
+		} else {
+			sent++
+			err = e.c.Store.Delivered(ctx, m.ID)
+		}
+		if err != nil {
+			return sent, err
+		}
+	}
+	return sent, nil
+}

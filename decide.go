@@ -1,0 +1,224 @@
+package asr
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// request is who wants something done about a finding.
+type request struct {
+	actor   Actor
+	console bool
+	person  bool                       // a person asks: only a rule that says off stands in the way
+	plan    bool                       // only a plan is wanted
+	params  map[string]json.RawMessage // that the person sets
+}
+
+func (e *Engine) console(o Observation) request {
+	plan := o.Action == "Plan with ASR"
+	return request{actor: Actor{Kind: "console", Name: "securityhub-console"}, console: true, plan: plan}
+}
+
+// work is what was found out for a request, before anything is stored.
+type work struct {
+	match   Match
+	unit    Remediation
+	target  Target
+	params  json.RawMessage
+	sources map[string]string
+	facts   Facts
+}
+
+// consider decides what is done about a failing finding and starts it, or joins
+// what is going on.
+func (e *Engine) consider(ctx context.Context, f *Finding, b *Batch, req request) error {
+	w, d := e.understand(*f, req)
+	if d.Mode == "" {
+		d = e.decide(w, req)
+	}
+	var last *Run
+	if d.Mode != ModeOff {
+		r, err := e.c.Store.LastRun(ctx, claimKey(w.unit.Spec.ID, w.target, w.params))
+		switch {
+		case err == nil:
+			last = &r
+		case !errors.Is(err, ErrNotFound):
+			return err
+		}
+		d = e.remember(d, last, *f, req)
+	}
+	if err := e.decided(ctx, f, b, d, req.actor); err != nil {
+		return err
+	}
+	switch {
+	case d.Reason == ReasonFixed:
+		f.Outcome, f.Run, f.FixedAt = OutcomeFixed, last.ID, last.EndedAt
+	case d.Mode != ModeOff:
+		e.claim(f, b, w, d, last, req)
+	}
+	return nil
+}
+
+// understand finds the remediation, the target and the parameters that a
+// finding asks for. A decision that has a mode says why it can't.
+func (e *Engine) understand(f Finding, req request) (w work, no Decision) {
+	off := func(reason Reason, err error) (work, Decision) {
+		why := err.Error()
+		if do := Advice(err); do != "" {
+			why += " (" + do + ")"
+		}
+		return w, Decision{Mode: ModeOff, Reason: reason, Why: why}
+	}
+	var err error
+	if w.match, err = e.c.Matcher.Match(f); err != nil {
+		if Classify(err) == CodeBadParams {
+			return off(ReasonBadParameters, err)
+		}
+		return off(ReasonNoRemediation, err)
+	}
+	if w.unit, err = e.unit(w.match.Remediation); err != nil {
+		return off(ReasonNoRemediation, err)
+	}
+	if w.target, err = w.unit.Spec.Locate(f.Account, f.Region, f.Resource()); err != nil {
+		return off(ReasonBadTarget, err)
+	}
+	w.facts = facts(f, w)
+	w.facts.Console = req.console
+	if err := e.parameters(&w, req.params); err != nil {
+		return off(ReasonBadParameters, err)
+	}
+	return w, no
+}
+
+func facts(f Finding, w work) Facts {
+	tags := f.Resource().Tags
+	tool, known := ManagedBy(tags)
+	if known && tool == "" {
+		tool = "none"
+	}
+	return Facts{
+		Control: w.match.Control, Remediation: w.unit.Spec.ID, Account: w.target.Account, Region: w.target.Region, Resource: w.target.ID,
+		Severity: f.Severity, Risk: w.unit.Spec.Risk, Tags: tags, ManagedBy: tool,
+	}
+}
+
+// parameters lays the sources of parameters over each other and checks the outcome.
+func (e *Engine) parameters(w *work, asked map[string]json.RawMessage) error {
+	defaults, ok := w.unit.Controls[w.match.Control]
+	if !ok {
+		return &Error{Code: CodeBadParams, Message: w.unit.Spec.ID + " has no parameters for " + w.match.Control, Do: "this is a defect of asr's catalogue: report it"}
+	}
+	var err error
+	w.params, w.sources, err = ResolveParams(w.match.Bounds,
+		Layer{"default", fields(defaults)}, Layer{w.match.Playbook, w.match.Playbooks}, Layer{"finding", w.match.Finding},
+		Layer{"policy", e.c.Policy.Params(w.facts)}, Layer{"request", asked})
+	if err != nil {
+		return err
+	}
+	return w.unit.Check(On{Target: w.target, Params: w.params})
+}
+
+// decide asks the policy, and holds back what is never done by itself.
+func (e *Engine) decide(w work, req request) Decision {
+	d, names := e.c.Policy.Decide(w.facts)
+	spec := w.unit.Spec
+	if req.person {
+		d = asked(d, req)
+	}
+	if req.console && req.plan && d.Mode != ModeOff {
+		d.Mode = ModeObserve
+	}
+	switch {
+	case d.Mode != ModeAuto:
+	case spec.Irreversible != "":
+		d.Mode, d.Reason, d.Why = ModeAsk, ReasonIrreversible, "it can't be put back: "+spec.Irreversible
+	case spec.Risk == RiskHigh && !names && !req.person:
+		d.Mode, d.Reason, d.Why = ModeAsk, ReasonHighRisk, fmt.Sprintf("its risk is high (%s), and no rule names %s itself", spec.RiskWhy, w.facts.Control)
+	}
+	return d
+}
+
+// asked is what a person's request makes of the policy's answer: a rule's off
+// and ask stand, the rest is the person's to decide.
+func asked(d Decision, req request) Decision {
+	if d.Reason == ReasonRule && (d.Mode == ModeOff || d.Mode == ModeAsk && !req.plan) {
+		return d
+	}
+	mode := ModeAuto
+	if req.plan {
+		mode = ModeObserve
+	}
+	return Decision{Mode: mode, Reason: ReasonRequested, Rule: d.Rule, Why: req.actor.Name + " asked for it"}
+}
+
+// remember holds back what the last run on the same target tells against.
+func (e *Engine) remember(d Decision, last *Run, f Finding, req request) Decision {
+	if last == nil || last.State.Open() || req.person || req.console {
+		return d
+	}
+	off := func(reason Reason, why string) Decision {
+		return Decision{Mode: ModeOff, Reason: reason, Why: why}
+	}
+	switch last.State {
+	case StateReverted:
+		return off(ReasonReverted, "run "+last.ID+" fixed this and was undone: it isn't done again by itself")
+	case StateFailed, StatePartly, StateConflict, StateCannotPlan:
+		return off(ReasonFailedBefore, "run "+last.ID+" ended "+string(last.State)+": it isn't tried again by itself")
+	case StateVerified:
+		if !f.UpdatedAt.After(last.EndedAt) {
+			return off(ReasonFixed, "run "+last.ID+" fixed this after the check last looked")
+		}
+	}
+	return d
+}
+
+// claim starts a run for the finding, or joins the one that is open.
+func (e *Engine) claim(f *Finding, b *Batch, w work, d Decision, last *Run, req request) {
+	var r Run
+	if last != nil && last.State.Open() {
+		r = *last
+	} else {
+		now := e.now()
+		r = Run{
+			ID: e.c.NewID(now), State: StateClaimed, Remediation: w.unit.Spec.ID, Control: w.match.Control, Playbook: w.match.Playbook,
+			Target: w.target, Params: w.params, Sources: w.sources, Facts: w.facts, Claim: claimKey(w.unit.Spec.ID, w.target, w.params),
+			Actor: req.actor, NextAt: now, Since: now, CreatedAt: now,
+		}
+	}
+	bb := e.batch(&r, req.actor)
+	f.Run, f.Outcome = r.ID, OutcomeRunning
+	follows := f.ID == "" || slices.Contains(r.Findings, f.ID)
+	if !follows {
+		r.Findings = append(r.Findings, f.ID)
+	}
+	switch {
+	case r.Version == 0:
+		r.Decision = d
+		bb.record("claimed", string(d.Reason), map[string]any{"decision": d, "finding": f.ID, "target": r.Target, "control": r.Control, "params": r.Params})
+	case bb.promotes(d) || !follows:
+		bb.record("joined", string(d.Reason), map[string]any{"decision": d, "finding": f.ID})
+		bb.promote(d, req.actor)
+	case !req.person:
+		return // it has been told all this before
+	}
+	r.UpdatedAt = bb.now
+	b.Run, b.Records = &r, append(b.Records, bb.Records...)
+}
+
+// promotes reports whether a decision takes a run that waits further.
+func (b *batch) promotes(d Decision) bool {
+	rank := []Mode{ModeOff, ModeObserve, ModeAsk, ModeAuto}
+	r := b.Run
+	return (r.State.Waits() || r.State == StateClaimed) && slices.Index(rank, d.Mode) > slices.Index(rank, r.Decision.Mode)
+}
+
+// promote takes it further. It is planned again, since its plan may be old.
+func (b *batch) promote(d Decision, actor Actor) {
+	if b.promotes(d) {
+		b.Run.Decision, b.Run.Actor = d, actor
+		b.enter(StateClaimed)
+	}
+}

@@ -1,0 +1,185 @@
+package asr
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base32"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+)
+
+// Config is what an Engine is made of. Store, Matcher and Vault are required.
+type Config struct {
+	Store        Store
+	Remediations []Remediation
+	Matcher      Matcher
+	Policy       Policy // nil: there is none, and nothing is automatic
+	Vault        Vault
+	Clock        Clock                      // nil: the system's
+	NewID        func(now time.Time) string // nil: sortable by time, 45 random bits
+	Log          *slog.Logger               // nil: silent
+}
+
+// Engine takes findings in and drives runs. It keeps nothing between calls:
+// any number of engines may work on one store.
+type Engine struct {
+	c     Config
+	units map[string]Remediation
+}
+
+// New returns an engine.
+func New(c Config) *Engine {
+	if c.Clock == nil {
+		c.Clock = time.Now
+	}
+	if c.NewID == nil {
+		c.NewID = newID
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Policy == nil {
+		c.Policy = noPolicy{}
+	}
+	e := &Engine{c: c, units: map[string]Remediation{}}
+	for _, r := range c.Remediations {
+		e.units[r.Spec.ID] = r.guarded(c.Vault)
+	}
+	return e
+}
+
+// Next is what a run needs after a step.
+type Next struct {
+	Step  string        `json:"step"`  // the state that the next step starts from
+	After time.Duration `json:"after"` // how long to wait before it
+	Done  bool          `json:"done"`  // the run has ended, or waits for a person
+}
+
+func newID(now time.Time) string {
+	var b [12]byte
+	binary.BigEndian.PutUint64(b[:8], uint64(now.UnixMilli())<<16)
+	_, _ = rand.Read(b[6:]) // never fails
+	return "r-" + strings.ToLower(base32.HexEncoding.WithPadding(base32.NoPadding).EncodeToString(b[:]))
+}
+
+// now is rounded as stores keep it.
+func (e *Engine) now() time.Time { return e.c.Clock().UTC().Round(time.Microsecond) }
+
+// unit returns a remediation.
+func (e *Engine) unit(id string) (Remediation, error) {
+	r, ok := e.units[id]
+	if !ok {
+		return r, &Error{Code: CodeNoRemediation, Message: "this asr has no remediation " + id, Do: "see asr controls for what it has; a newer asr may have it"}
+	}
+	return r, nil
+}
+
+// Remediation returns what is known of a remediation. CodeNoRemediation.
+func (e *Engine) Remediation(id string) (Remediation, error) { return e.unit(id) }
+
+type noPolicy struct{}
+
+func (noPolicy) Decide(f Facts) (Decision, bool) {
+	return Decision{Mode: ModeOff, Reason: ReasonNoPolicy, Why: "there is no policy, so nothing happens by itself"}, false
+}
+func (noPolicy) Params(Facts) map[string]json.RawMessage { return nil }
+
+// guarded seals the secrets in all that a remediation says and opens those in
+// all that it is told.
+func (r Remediation) guarded(v Vault) Remediation {
+	read, want, write := r.Read, r.Want, r.Write
+	r.Read = func(ctx context.Context, on On) (json.RawMessage, error) {
+		doc, err := read(ctx, on)
+		if err != nil {
+			return nil, err
+		}
+		return seal(v, doc)
+	}
+	r.Want = func(on On, now json.RawMessage) (json.RawMessage, error) {
+		now, err := unseal(v, now)
+		if err != nil {
+			return nil, err
+		}
+		to, err := want(on, now)
+		if err != nil {
+			return nil, err
+		}
+		return seal(v, to)
+	}
+	r.Write = func(ctx context.Context, on On, from, to json.RawMessage) error {
+		from, err := unseal(v, from)
+		if err != nil {
+			return err
+		}
+		if to, err = unseal(v, to); err != nil {
+			return err
+		}
+		return write(ctx, on, from, to)
+	}
+	return r
+}
+
+// batch is what a step is about to store.
+type batch struct {
+	Batch
+	actor Actor
+	now   time.Time
+}
+
+func (e *Engine) batch(r *Run, actor Actor) *batch {
+	return &batch{Batch: Batch{Run: r}, actor: actor, now: e.now()}
+}
+
+// record adds an audit record to the run's chain.
+func (b *batch) record(event, reason string, detail any) {
+	doc, _ := json.Marshal(detail) // details are ours
+	b.Records = append(b.Records, b.Run.Chain.Append(Record{Subject: b.Run.ID, At: b.now, Actor: b.actor, Event: event, Reason: reason, Detail: doc}))
+}
+
+// enter moves the run to a state.
+func (b *batch) enter(s State) {
+	if b.Run.State != s {
+		b.Run.State, b.Run.Since, b.Run.Tries = s, b.now, 0
+	}
+	b.Run.NextAt = b.now
+	if !s.Open() {
+		b.Run.EndedAt = b.now
+	}
+}
+
+// wait postpones the run's next step.
+func (b *batch) wait(d time.Duration) { b.Run.NextAt = b.now.Add(d) }
+
+// commit stores the batch. A stale batch is no failure: somebody else took the
+// same step, and the run goes on from what they stored.
+func (e *Engine) commit(ctx context.Context, b *batch) (Next, error) {
+	b.Run.UpdatedAt = b.now
+	err := e.c.Store.Commit(ctx, &b.Batch)
+	var claimed *ClaimedError
+	if errors.Is(err, ErrStale) || errors.As(err, &claimed) {
+		return Next{Step: "again"}, nil
+	}
+	if err != nil {
+		return Next{}, fmt.Errorf("%s: store: %w", b.Run.ID, err)
+	}
+	e.c.Log.DebugContext(ctx, "stored", "run", b.Run.ID, "state", b.Run.State, "target", b.Run.Target.ID)
+	return b.next(), nil
+}
+
+func (b *batch) next() Next {
+	r := b.Run
+	return Next{Step: string(r.State), After: max(0, r.NextAt.Sub(b.now)), Done: !r.State.Open() || r.State.Waits()}
+}
+
+// backoff grows from d by doubling, up to 10 minutes.
+func backoff(d time.Duration, tries int) time.Duration {
+	return min(d<<min(tries, 12), 10*time.Minute)
+}
+
+// system is the actor of what the engine does by itself.
+var system = Actor{Kind: "system", Name: "asr"}

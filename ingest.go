@@ -1,0 +1,206 @@
+package asr
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// NoteAuthor is who our own notes on findings are by.
+const NoteAuthor = "asr"
+
+// Intake counts what became of observations.
+type Intake struct {
+	New        int      `json:"new"`
+	Updated    int      `json:"updated"`
+	Duplicates int      `json:"duplicates"` // told nothing new
+	Runs       []string `json:"runs"`       // started, or joined, in order
+}
+
+// Ingest takes observations in: each is merged into its finding, decided on and
+// may claim a run. It calls nobody but the store. An error names the finding;
+// those before it have been taken, and taking them again is harmless.
+func (e *Engine) Ingest(ctx context.Context, observations []Observation) (Intake, error) {
+	var in Intake
+	for _, o := range observations {
+		err := ErrStale
+		for tries := 0; errors.Is(err, ErrStale) && tries < 20; tries++ {
+			err = e.observe(ctx, o, &in)
+		}
+		if err != nil {
+			return in, fmt.Errorf("finding %s: %w", o.ID, err)
+		}
+	}
+	return in, nil
+}
+
+// observe takes one observation. ErrStale if somebody else was quicker.
+func (e *Engine) observe(ctx context.Context, o Observation, in *Intake) error {
+	f, err := e.c.Store.Finding(ctx, o.ID)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return err
+	}
+	was := f.Status
+	isNew := f.Version == 0
+	provider, workflow := f.Observe(o)
+	if !provider && !workflow && o.Source != SourceCustomAction {
+		in.Duplicates++
+		return nil
+	}
+	b := Batch{}
+	reopened := workflow && f.Status == WorkflowNew && (was == WorkflowSuppressed || was == WorkflowResolved)
+	echo := f.Note.By == NoteAuthor && workflow && !provider
+	switch {
+	case o.Source == SourceCustomAction:
+		err = e.consider(ctx, &f, &b, e.console(o))
+	case !f.Failing():
+		err = e.close(ctx, &f, &b)
+	case echo:
+	case f.Status == WorkflowSuppressed, f.Status == WorkflowResolved && f.Outcome != OutcomeFixed && f.Outcome != OutcomeStillFailed:
+		err = e.standDown(ctx, &f, &b)
+	case f.Outcome == OutcomeFixed && !reopened:
+		e.stillFailing(&f, &b)
+	case provider || reopened:
+		err = e.consider(ctx, &f, &b, request{actor: Actor{Kind: "policy", Name: "policy"}})
+	}
+	if err != nil {
+		return err
+	}
+	b.Findings = append(b.Findings, f)
+	if err := e.store(ctx, &b); err != nil {
+		return err
+	}
+	in.count(isNew, b.Run)
+	return nil
+}
+
+func (in *Intake) count(isNew bool, r *Run) {
+	if isNew {
+		in.New++
+	} else {
+		in.Updated++
+	}
+	if r != nil && r.State.Open() && !slices.Contains(in.Runs, r.ID) {
+		in.Runs = append(in.Runs, r.ID)
+	}
+}
+
+// store commits what an observation led to. A claim taken meanwhile is as good
+// as a stale version: look again.
+func (e *Engine) store(ctx context.Context, b *Batch) error {
+	var claimed *ClaimedError
+	err := e.c.Store.Commit(ctx, b)
+	if errors.As(err, &claimed) {
+		return ErrStale
+	}
+	return err
+}
+
+// decided notes a finding's decision, and records it when it is another.
+func (e *Engine) decided(ctx context.Context, f *Finding, b *Batch, d Decision, actor Actor) error {
+	d.At = e.now()
+	same := f.Decision.Mode == d.Mode && f.Decision.Reason == d.Reason && f.Decision.Rule == d.Rule
+	f.Decision = d
+	if same {
+		return nil
+	}
+	subject := "finding/" + f.ID
+	head, err := e.c.Store.Head(ctx, subject)
+	if err != nil {
+		return err
+	}
+	detail, _ := json.Marshal(d)
+	b.Records = append(b.Records, head.Append(Record{Subject: subject, At: d.At, Actor: actor, Event: "decided", Reason: string(d.Reason), Detail: detail}))
+	return nil
+}
+
+// close ends what is going on for a finding that fails no more.
+func (e *Engine) close(ctx context.Context, f *Finding, b *Batch) error {
+	switch {
+	case f.Compliance == CompliancePassed && (f.Outcome == OutcomeFixed || f.Outcome == OutcomeStillFailed):
+		f.Outcome = OutcomeConfirmed
+		return nil
+	case f.Outcome == OutcomeConfirmed:
+		return nil
+	}
+	if err := e.withdraw(ctx, f, b, Decision{Mode: ModeOff, Reason: ReasonNotFailing, Why: "the check passes, or the finding is archived"}); err != nil {
+		return err
+	}
+	if f.Outcome != OutcomeRunning { // a run that has begun ends by itself
+		f.Outcome = OutcomeClosed
+	}
+	return nil
+}
+
+// standDown obeys a person who suppressed or resolved a finding.
+func (e *Engine) standDown(ctx context.Context, f *Finding, b *Batch) error {
+	reason := ReasonSuppressed
+	if f.Status == WorkflowResolved {
+		reason = ReasonResolved
+	}
+	return e.withdraw(ctx, f, b, Decision{Mode: ModeOff, Reason: reason, Why: "somebody set the finding's workflow status to " + f.Status})
+}
+
+// withdraw takes a finding out of its run. A run that nobody else wants and
+// that has not begun is cancelled.
+func (e *Engine) withdraw(ctx context.Context, f *Finding, b *Batch, d Decision) error {
+	if err := e.decided(ctx, f, b, d, system); err != nil {
+		return err
+	}
+	if f.Outcome != OutcomeRunning {
+		return nil
+	}
+	r, err := e.c.Store.Run(ctx, f.Run)
+	if err != nil || !r.State.Open() || r.State.Begun() {
+		return err
+	}
+	f.Outcome = OutcomeOpen
+	r.Findings = slices.DeleteFunc(r.Findings, func(id string) bool { return id == f.ID })
+	bb := e.batch(&r, system)
+	if len(r.Findings) == 0 && r.Actor.Kind != "person" {
+		bb.record("cancelled", string(d.Reason), d)
+		r.Error = &Failure{Code: CodeNotAllowed, Message: d.Why}
+		bb.enter(StateCancelled)
+	}
+	r.UpdatedAt = bb.now
+	b.Run, b.Records = &r, append(b.Records, bb.Records...)
+	return nil
+}
+
+// stillFailing tells people when Security Hub goes on failing what was verified.
+func (e *Engine) stillFailing(f *Finding, b *Batch) {
+	if !f.UpdatedAt.After(f.FixedAt.Add(e.reevaluates(f))) {
+		return
+	}
+	f.Outcome = OutcomeStillFailed
+	note := fmt.Sprintf("asr fixed and verified this at %s (run %s), yet the check still fails: it may look at more than the fix covers.", f.FixedAt.Format(time.RFC3339), f.Run)
+	b.Messages = append(b.Messages, message(*f, WorkflowNotified, note, f.Run, e.now()))
+}
+
+func (e *Engine) reevaluates(f *Finding) time.Duration {
+	m, err := e.c.Matcher.Match(*f)
+	if err == nil && e.units[m.Remediation].Spec.Reevaluates > 0 {
+		return e.units[m.Remediation].Spec.Reevaluates
+	}
+	return defaultReevaluationTime
+}
+
+// message is a report on a finding; its id makes it one of a kind.
+func message(f Finding, workflow, note, run string, at time.Time) Message {
+	return Message{
+		ID: run + "/" + workflow + "/" + f.ID + "/" + at.Format("20060102T150405.000000"), DueAt: at,
+		Report: Report{Finding: f.ID, Product: f.Product, Format: f.Format, Account: f.Account, Region: f.Region, Workflow: workflow, Note: clip(note, 512), Run: run},
+	}
+}
+
+// clip cuts a text to n characters.
+func clip(s string, n int) string {
+	runes := []rune(s)
+	if len(runes) <= n {
+		return s
+	}
+	return string(runes[:n-1]) + "…"
+}

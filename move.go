@@ -1,0 +1,208 @@
+package asr
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+	"time"
+)
+
+// apply takes the next step towards the plan's goal.
+func (e *Engine) apply(ctx context.Context, b *batch, u Remediation) (Next, error) {
+	r := b.Run
+	var now json.RawMessage
+	if !r.wrote() {
+		p, err := makePlan(ctx, u, r, b.now)
+		if err != nil {
+			return e.trouble(ctx, b, err, StateCannotPlan)
+		}
+		if p.Hash != r.Plan.Hash {
+			return e.replan(ctx, b)
+		}
+		now = p.Before
+	} else {
+		var err error
+		if now, err = u.Read(ctx, r.on()); err != nil {
+			return e.trouble(ctx, b, err, StatePartly)
+		}
+	}
+	left, goal, err := remaining(now, r.Plan.Changes)
+	if err != nil {
+		end := StateConflict
+		if r.wrote() {
+			end = StatePartly
+		}
+		return e.fail(ctx, b, end, err)
+	}
+	b.own(left)
+	if len(left) == 0 {
+		b.enter(StateSettling)
+		b.record("applied", "", map[string]any{"writes": r.Writes, "made": r.Made})
+		r.Reads, r.Error = 0, nil
+		return e.commit(ctx, b)
+	}
+	return e.write(ctx, b, u, now, goal, left, r.Plan.Changes)
+}
+
+// replan sends a run back to be planned: what it would do now is not its plan.
+func (e *Engine) replan(ctx context.Context, b *batch) (Next, error) {
+	b.record("replanned", string(CodeStalePlan), nil)
+	b.Locks = LockRelease
+	b.enter(StateClaimed)
+	return e.commit(ctx, b)
+}
+
+// remaining merges changes into the present state and says what is left to do.
+func remaining(now json.RawMessage, changes []Change) (left []Change, goal json.RawMessage, err error) {
+	if goal, err = Merge(now, changes); err != nil {
+		return nil, nil, err
+	}
+	left, err = Diff(now, goal)
+	return left, goal, err
+}
+
+// own counts as made by this run what it meant to make and now is there.
+func (b *batch) own(left []Change) {
+	if b.Run.Intent == nil {
+		return
+	}
+	for _, arn := range b.Run.Intent.Makes {
+		pending := slices.ContainsFunc(left, func(c Change) bool { return pathMakes(b.Run, c) == arn })
+		if !pending && !slices.Contains(b.Run.Made, arn) {
+			b.Run.Made = append(b.Run.Made, arn)
+			b.record("made", "", map[string]string{"arn": arn})
+		}
+	}
+}
+
+// pathMakes names what the plan's change at this change's path makes.
+func pathMakes(r *Run, c Change) string {
+	for _, p := range r.Plan.Changes {
+		if p.Makes != "" && slices.Equal(p.Path, c.Path) {
+			return p.Makes
+		}
+	}
+	return ""
+}
+
+// write saves the intent, writes once, and saves that it did.
+func (e *Engine) write(ctx context.Context, b *batch, u Remediation, now, goal json.RawMessage, left, changes []Change) (Next, error) {
+	r := b.Run
+	intent := Intent{Token: token(r, left), At: b.now}
+	for _, c := range left {
+		if arn := pathMakes(r, c); arn != "" && r.State == StateApplying {
+			intent.Makes = append(intent.Makes, arn)
+		}
+	}
+	stalled := r.Intent != nil && r.Intent.Token == intent.Token && r.Tries > 0
+	writes := &r.Writes
+	if r.State == StateReverting {
+		writes = &r.Undo.Writes
+	}
+	if *writes >= maxWrites || stalled && r.Tries > maxStalls {
+		return e.fail(ctx, b, StatePartly, &Error{Code: CodeTooManySteps, Message: "writes were accepted but changed nothing", Do: "look at the resource: " + fieldList(left)})
+	}
+	r.Intent = &intent
+	*writes++
+	b.record("intent", "", map[string]any{"token": intent.Token, "makes": intent.Makes, "changes": left})
+	if next, err := e.commit(ctx, b); err != nil || next.Step == "again" {
+		return next, err
+	}
+	err := u.Write(ctx, r.on(), now, goal)
+	after := e.batch(r, system)
+	if err != nil {
+		return e.writeFailed(ctx, after, u, err, changes)
+	}
+	r.Tries++ // a write that shows an effect sets it back
+	if !stalled {
+		r.Tries = 1
+	}
+	r.Error = nil
+	after.wait(min(backoff(100*time.Millisecond, r.Tries-1), 15*time.Second))
+	if r.Tries == 1 {
+		after.wait(0)
+	}
+	after.record("wrote", "", map[string]any{"token": intent.Token})
+	return e.commit(ctx, after)
+}
+
+// token is the same for every try of one step of one run.
+func token(r *Run, left []Change) string {
+	p := Plan{Remediation: r.ID, Target: r.Target, Changes: left}
+	return p.hash()[:32]
+}
+
+func fieldList(changes []Change) (s string) {
+	for i, c := range changes {
+		if i > 0 {
+			s += ", "
+		}
+		s += c.Field()
+	}
+	return s
+}
+
+// writeFailed looks what a failed write left behind, to end in the right state.
+func (e *Engine) writeFailed(ctx context.Context, b *batch, u Remediation, err error, changes []Change) (Next, error) {
+	if transient(err) || errors.Is(err, ErrSettling) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return e.trouble(ctx, b, err, StatePartly)
+	}
+	if b.Run.State == StateReverting {
+		return e.revertFailed(ctx, b, u, err)
+	}
+	state := StatePartly
+	if now, rerr := u.Read(ctx, b.Run.on()); rerr == nil && untouched(now, changes) {
+		state, b.Run.Writes = StateFailed, 0
+	}
+	return e.fail(ctx, b, state, err)
+}
+
+// untouched reports whether no change has been made at all.
+func untouched(now json.RawMessage, changes []Change) bool {
+	for _, c := range changes {
+		inverse := []Change{c.Reverse()}
+		left, _, err := remaining(now, inverse)
+		if err != nil || len(left) > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// trouble is an error of a step: the run waits, ends with nothing to do, or
+// ends in the given state.
+func (e *Engine) trouble(ctx context.Context, b *batch, err error, end State) (Next, error) {
+	r := b.Run
+	switch {
+	case errors.Is(err, ErrGone) && r.State == StateReverting, errors.Is(err, ErrGone) && r.State == StateRevertSettle:
+		r.Left = append(r.Left, "the resource no longer exists, so nothing of it can be put back")
+		return e.finish(ctx, b, StateReverted)
+	case errors.Is(err, ErrGone):
+		return e.nothing(ctx, b, "the resource no longer exists")
+	case ctx.Err() != nil: // the process is ending: the step repeats elsewhere
+		return Next{Step: string(r.State)}, ctx.Err()
+	case errors.Is(err, ErrSettling):
+		if b.now.Sub(r.Since) > maxSettling {
+			return e.fail(ctx, b, end, &Error{Code: CodeTimeout, Message: "the resource has not settled for " + maxSettling.String(), Do: "look at the resource in AWS, then start again"})
+		}
+		r.Tries++
+		b.wait(min(backoff(time.Second, r.Tries), 2*time.Minute))
+		return e.commit(ctx, b)
+	case transient(err) && (r.Tries < maxTries || Classify(err) == CodeKilled):
+		r.Tries++
+		r.Error = failure(err)
+		b.wait(min(backoff(time.Second, r.Tries), time.Minute))
+		return e.commit(ctx, b)
+	}
+	return e.fail(ctx, b, end, err)
+}
+
+func failure(err error) *Failure {
+	f := &Failure{Code: Classify(err), Message: err.Error(), Do: Advice(err)}
+	var c *ConflictError
+	if errors.As(err, &c) {
+		f.Foreign, f.Do = c.Changes, "find out who changed it and why; then plan again"
+	}
+	return f
+}

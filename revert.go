@@ -1,0 +1,151 @@
+package asr
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// Revert asks that a run's changes be put back. It answers with what can't be,
+// in Run.Left. With force, values that somebody changed since are overwritten
+// and noted in Undo.Overridden. CodeNotAllowed if the run changed nothing or has
+// not ended; CodeRefused if none of it can be put back; CodeConflict if another
+// run works on the target.
+func (e *Engine) Revert(ctx context.Context, id string, by Actor, force bool) (Run, error) {
+	return e.update(ctx, id, by, func(b *batch) error {
+		r := b.Run
+		if !r.Undoable() {
+			return &Error{Code: CodeNotAllowed, Message: fmt.Sprintf("run %s is %s: there is nothing to put back", id, r.State), Do: "asr runs show " + id}
+		}
+		u, err := e.unit(r.Remediation)
+		if err != nil {
+			return err
+		}
+		if u.Spec.Irreversible != "" {
+			return &Error{Code: CodeRefused, Message: "it can't be put back: " + u.Spec.Irreversible, Do: "nothing was changed"}
+		}
+		back, left := inverse(r)
+		if len(back) == 0 {
+			return &Error{Code: CodeRefused, Message: fmt.Sprintf("none of it can be put back: %v", left), Do: "nothing was changed"}
+		}
+		r.Undo = &Undo{By: by, At: b.now, Force: force, From: r.State, Changes: back}
+		r.Left, r.Reads, r.Intent = left, 0, nil
+		b.record("revert_asked", "", map[string]any{"force": force, "left": left})
+		b.enter(StateReverting)
+		return nil
+	})
+}
+
+// inverse turns a plan's changes round, and lists those that stay.
+func inverse(r *Run) (back []Change, left []string) {
+	for _, c := range slices.Backward(r.Plan.Changes) {
+		switch {
+		case c.Keep != "":
+			left = append(left, c.Field()+": "+c.Keep)
+		case c.Makes != "" && !slices.Contains(r.Made, c.Makes):
+			left = append(left, c.Field()+": this run didn't make it")
+		default:
+			back = append(back, c.Reverse())
+		}
+	}
+	return back, left
+}
+
+// revert takes the next step back.
+func (e *Engine) revert(ctx context.Context, b *batch, u Remediation) (Next, error) {
+	r := b.Run
+	if r.Intent == nil { // its first step
+		r.Intent = &Intent{At: b.now}
+		b.Locks = LockTake
+		b.record("reverting", "", map[string]any{"changes": r.Undo.Changes})
+		return e.locked(ctx, b, StateReverting)
+	}
+	now, err := u.Read(ctx, r.on())
+	if err != nil {
+		return e.trouble(ctx, b, err, StatePartly)
+	}
+	left, goal, err := remaining(now, r.Undo.Changes)
+	var conflict *ConflictError
+	if errors.As(err, &conflict) {
+		if !r.Undo.Force {
+			return e.refuseRevert(ctx, b, conflict)
+		}
+		r.Undo.override(conflict)
+		b.record("overridden", string(CodeConflict), conflict.Changes)
+		left, goal, err = remaining(now, r.Undo.Changes)
+	}
+	if err != nil {
+		return e.fail(ctx, b, StatePartly, err)
+	}
+	if len(left) == 0 {
+		r.Reads, r.Error = 0, nil
+		b.enter(StateRevertSettle)
+		return e.commit(ctx, b)
+	}
+	return e.write(ctx, b, u, now, goal, left, r.Undo.Changes)
+}
+
+// override takes what is there now for what is to be put back.
+func (u *Undo) override(conflict *ConflictError) {
+	for _, foreign := range conflict.Changes {
+		u.Overridden = append(u.Overridden, foreign)
+		for i, c := range u.Changes {
+			if slices.Equal(c.Path, foreign.Path) && string(encodeOf(c.From)) == string(encodeOf(foreign.From)) {
+				u.Changes[i].From = foreign.To
+			}
+		}
+	}
+}
+
+// refuseRevert leaves everything as it is: somebody has changed what was to be
+// put back. If something was put back already, the run ends partly applied.
+func (e *Engine) refuseRevert(ctx context.Context, b *batch, conflict *ConflictError) (Next, error) {
+	r := b.Run
+	f := failure(conflict)
+	f.Do = "look at the difference; asr revert --force " + r.ID + " overwrites it"
+	if r.Undo.Writes > 0 {
+		r.Error = f
+		return e.finish(ctx, b, StatePartly)
+	}
+	r.Undo.Refused = f
+	b.record("revert_refused", string(CodeConflict), f)
+	ended := r.EndedAt
+	b.enter(r.Undo.From)
+	r.EndedAt = ended
+	return e.commit(ctx, b)
+}
+
+// revertFailed leaves behind what the unit says can't be removed, and goes on
+// with the rest; any other failure ends the run.
+func (e *Engine) revertFailed(ctx context.Context, b *batch, u Remediation, err error) (Next, error) {
+	r := b.Run
+	now, rerr := u.Read(ctx, r.on())
+	if Classify(err) != CodeRefused || rerr != nil {
+		return e.fail(ctx, b, StatePartly, err)
+	}
+	pending, _, rerr := remaining(now, r.Undo.Changes)
+	if rerr != nil {
+		return e.fail(ctx, b, StatePartly, rerr)
+	}
+	kept := 0
+	r.Undo.Changes = slices.DeleteFunc(r.Undo.Changes, func(c Change) bool {
+		made := c.Makes != "" && slices.ContainsFunc(pending, func(p Change) bool { return slices.Equal(p.Path, c.Path) })
+		if made {
+			kept++
+			r.Left = append(r.Left, c.Field()+": "+err.Error())
+		}
+		return made
+	})
+	if kept == 0 {
+		return e.fail(ctx, b, StatePartly, err)
+	}
+	b.record("left_behind", string(CodeRefused), r.Left)
+	b.wait(0)
+	return e.commit(ctx, b)
+}
+
+func encodeOf(doc []byte) []byte {
+	v, _ := decode(doc)
+	return encode(v)
+}

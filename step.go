@@ -1,0 +1,255 @@
+package asr
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Limits of one run. They are generous: they stop what goes wrong for ever.
+const (
+	maxWrites     = 100            // writes of one run, one way
+	maxStalls     = 10             // writes in a row that changed nothing
+	maxTries      = 60             // of one step that AWS fails for the time being: hours
+	maxSettling   = 24 * time.Hour // until a resource has settled
+	maxUnverified = 5              // verifying reads that don't show the fix
+	verifyReads   = 2
+)
+
+// Step takes a run one step further and stores the outcome before it returns.
+// It may be called at any time, by any number of callers, and again after a
+// crash: a step that somebody else took meanwhile is not taken twice. The error
+// is of the store; what AWS or a unit fails with becomes part of the run.
+func (e *Engine) Step(ctx context.Context, id string) (Next, error) {
+	r, err := e.c.Store.Run(ctx, id)
+	if err != nil {
+		return Next{}, fmt.Errorf("%s: %w", id, err)
+	}
+	b := e.batch(&r, system)
+	if !r.State.Open() || r.State.Waits() {
+		return b.next(), nil
+	}
+	u, err := e.unit(r.Remediation)
+	if err != nil {
+		return e.fail(ctx, b, StateFailed, err)
+	}
+	switch r.State {
+	case StateClaimed:
+		return e.plan(ctx, b, u)
+	case StateScheduled:
+		return e.begin(ctx, b, u)
+	case StateApplying:
+		return e.apply(ctx, b, u)
+	case StateSettling:
+		return e.verify(ctx, b, u)
+	case StateReverting:
+		return e.revert(ctx, b, u)
+	}
+	return e.verifyRevert(ctx, b, u)
+}
+
+// plan resolves the target, reads it and says what would change.
+func (e *Engine) plan(ctx context.Context, b *batch, u Remediation) (Next, error) {
+	r := b.Run
+	if !r.Resolved {
+		t, err := u.Resolve(ctx, r.on())
+		if err != nil {
+			return e.trouble(ctx, b, err, StateCannotPlan)
+		}
+		if next, merged, err := e.settleClaim(ctx, b, claimKey(r.Remediation, t, r.Params)); merged || err != nil {
+			return next, err
+		}
+		r.Target, r.Resolved, r.Facts.Resource = t, true, t.ID
+		r.Locks = u.Spec.locks(r.on())
+	}
+	p, err := makePlan(ctx, u, r, b.now)
+	if err != nil {
+		return e.trouble(ctx, b, err, StateCannotPlan)
+	}
+	if len(p.Changes) == 0 {
+		return e.nothing(ctx, b, "it is as it should be already")
+	}
+	r.Plan, r.Error = &p, nil
+	b.record("planned", "", p)
+	e.route(b, u)
+	return e.commit(ctx, b)
+}
+
+// settleClaim moves the claim to the resolved target. If another run has that
+// claim, this run's findings go over to it.
+func (e *Engine) settleClaim(ctx context.Context, b *batch, claim string) (Next, bool, error) {
+	other, err := e.c.Store.LastRun(ctx, claim)
+	if errors.Is(err, ErrNotFound) || err == nil && (other.ID == b.Run.ID || !other.State.Open()) {
+		b.Run.Claim = claim
+		return Next{}, false, nil
+	}
+	if err != nil {
+		return Next{}, false, err
+	}
+	moved := b.Run.Findings
+	b.Run.Findings = nil
+	b.Run.Error = &Failure{Code: CodeNotAllowed, Message: "run " + other.ID + " works on the same resource already"}
+	b.record("cancelled", "duplicate", map[string]string{"run": other.ID})
+	b.enter(StateCancelled)
+	next, err := e.commit(ctx, b)
+	if err == nil {
+		err = e.handOver(ctx, moved, other.ID)
+	}
+	return next, true, err
+}
+
+// handOver lets findings follow another run.
+func (e *Engine) handOver(ctx context.Context, findings []string, run string) error {
+	for _, id := range findings {
+		err := ErrStale
+		for tries := 0; errors.Is(err, ErrStale) && tries < 20; tries++ {
+			err = e.follow(ctx, id, run)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (e *Engine) follow(ctx context.Context, finding, run string) error {
+	f, err := e.c.Store.Finding(ctx, finding)
+	if err != nil {
+		return err
+	}
+	r, err := e.c.Store.Run(ctx, run)
+	if err != nil {
+		return err
+	}
+	b := e.batch(&r, system)
+	f.Run = run
+	if !slices.Contains(r.Findings, finding) {
+		r.Findings = append(r.Findings, finding)
+	}
+	b.record("joined", "", map[string]string{"finding": finding})
+	b.Findings = []Finding{f}
+	if !r.State.Open() { // it ended meanwhile: the finding has its outcome
+		f.Outcome = outcome(r.State, f.Outcome)
+		b.Findings[0] = f
+	}
+	return e.c.Store.Commit(ctx, &b.Batch)
+}
+
+// makePlan compares how it is with how it should be.
+func makePlan(ctx context.Context, u Remediation, r *Run, now time.Time) (p Plan, err error) {
+	on := r.on()
+	before, err := u.Read(ctx, on)
+	if err != nil {
+		return p, err
+	}
+	after, err := u.Want(on, before)
+	if err != nil {
+		return p, err
+	}
+	changes, err := Diff(before, after)
+	if err != nil {
+		return p, err
+	}
+	for i, c := range changes {
+		changes[i].Keep, changes[i].Makes = u.Keep(on, c), u.Makes(on, c)
+	}
+	p = Plan{
+		Remediation: u.Spec.ID, Version: u.Spec.Version, Target: r.Target, Params: r.Params, Sources: r.Sources,
+		Before: before, Changes: changes, Grants: on.Narrow(u.Spec.WriteGrants()), MadeAt: now,
+	}
+	p.Warnings = warnings(u.Spec, r.Facts, changes)
+	p.Hash = p.hash()
+	return p, nil
+}
+
+func warnings(s Spec, f Facts, changes []Change) (w []string) {
+	if f.ManagedBy != "" && f.ManagedBy != "none" {
+		w = append(w, "The resource is managed by "+f.ManagedBy+": the next deployment may undo the fix. Mend it there too.")
+	}
+	if s.Interrupts != "" {
+		w = append(w, "Interrupts: "+s.Interrupts)
+	}
+	if s.Irreversible != "" {
+		w = append(w, "Can't be put back: "+s.Irreversible)
+	}
+	for _, c := range changes {
+		if c.Keep != "" {
+			w = append(w, c.Field()+" stays when this is undone: "+c.Keep)
+		}
+	}
+	return w
+}
+
+// lasting reports whether a plan takes something away that can't be put back.
+// What it merely adds and then leaves behind is not meant.
+func (p Plan) lasting() string {
+	for _, c := range p.Changes {
+		if c.Keep != "" && len(c.From) > 0 {
+			return c.Field() + ": " + c.Keep
+		}
+	}
+	return ""
+}
+
+// route sends a planned run where its decision says.
+func (e *Engine) route(b *batch, u Remediation) {
+	r := b.Run
+	d := &r.Decision
+	if why := r.Plan.lasting(); why != "" && d.Mode == ModeAuto {
+		d.Mode, d.Reason, d.Why = ModeAsk, ReasonIrreversible, "part of it can't be put back: "+why
+	}
+	if r.Approval != nil && r.Approval.Hash != r.Plan.Hash {
+		b.record("approval_void", string(ReasonStalePlan), r.Approval)
+		d.Reason, d.Why = ReasonStalePlan, "what "+r.Approval.By.Name+" approved is not what would be done now"
+		if d.Mode == ModeAuto {
+			d.Mode = ModeAsk
+		}
+		r.Approval = nil
+	}
+	switch {
+	case r.Approval != nil:
+		b.enter(StateScheduled)
+	case d.Mode == ModeAuto:
+		b.enter(StateScheduled)
+	case d.Mode == ModeAsk:
+		b.record("asked", string(d.Reason), d)
+		b.enter(StateAwaiting)
+	default:
+		b.enter(StatePlanned)
+	}
+}
+
+// begin asks the policy once more and takes the locks.
+func (e *Engine) begin(ctx context.Context, b *batch, u Remediation) (Next, error) {
+	r := b.Run
+	if d, _ := e.c.Policy.Decide(r.Facts); d.Mode == ModeOff && d.Reason == ReasonRule {
+		d.At = b.now
+		r.Decision = d
+		return e.fail(ctx, b, StateCancelled, &Error{Code: CodeNotAllowed, Message: "the policy turned it off meanwhile: " + d.Why})
+	}
+	b.Locks = LockTake
+	b.enter(StateApplying)
+	b.record("begun", string(r.Decision.Reason), map[string]any{"locks": r.Locks, "hash": r.Plan.Hash})
+	return e.locked(ctx, b, StateScheduled)
+}
+
+// locked commits a batch that takes locks; while others hold them, the run
+// stays where it was.
+func (e *Engine) locked(ctx context.Context, b *batch, stay State) (Next, error) {
+	next, err := e.commit(ctx, b)
+	var held *LockedError
+	if !errors.As(err, &held) {
+		return next, err
+	}
+	r, err := e.c.Store.Run(ctx, b.Run.ID)
+	if err != nil || r.State != stay {
+		return Next{Step: "again"}, err
+	}
+	w := e.batch(&r, system)
+	r.Tries++
+	r.Error = &Failure{Code: CodeConflict, Message: "run " + held.Run + " is changing the same setting", Do: "wait: this run goes on when that one has ended"}
+	w.wait(min(backoff(100*time.Millisecond, r.Tries), 5*time.Second))
+	return e.commit(ctx, w)
+}
