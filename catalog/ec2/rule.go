@@ -1,0 +1,110 @@
+package ec2
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+)
+
+const (
+	anyIPv4 = "0.0.0.0/0"
+	anyIPv6 = "::/0"
+	allOf   = "-1" // all protocols
+)
+
+// rule is an ingress rule for everybody; as a key it reads "tcp 22-22 from ::/0".
+type rule struct {
+	Proto    string
+	From, To int32
+	CIDR     string
+}
+
+func (r rule) MarshalText() ([]byte, error) {
+	return fmt.Appendf(nil, "%s %d-%d from %s", r.Proto, r.From, r.To, r.CIDR), nil
+}
+
+func (r *rule) UnmarshalText(text []byte) error {
+	var spread string // a range may be negative: -1--1
+	if _, err := fmt.Sscanf(string(text), "%s %s from %s", &r.Proto, &spread, &r.CIDR); err != nil {
+		return err
+	}
+	_, err := fmt.Sscanf(spread, "%d-%d", &r.From, &r.To)
+	return err
+}
+
+// rest says whether a rule opens what must be closed, and which rules stay of
+// it then. Nothing stays of one for all protocols: it can't be said what else
+// was meant.
+func (p ports) rest(r rule) (stay []rule, offends bool) {
+	switch {
+	case r.Proto == allOf:
+		return nil, true
+	case len(p.Closed) > 0:
+		stay = p.without(r)
+	case r.Proto == "tcp":
+		stay = within(r, p.AllowTCP)
+	case r.Proto == "udp":
+		stay = within(r, p.AllowUDP)
+	default: // ICMP and the like have no ports
+		return nil, false
+	}
+	return stay, len(stay) != 1 || stay[0] != r
+}
+
+// without cuts the closed ports out of a rule.
+func (p ports) without(r rule) (stay []rule) {
+	if !slices.Contains(p.Proto, r.Proto) {
+		return []rule{r}
+	}
+	next := r.From
+	for _, port := range slices.Sorted(slices.Values(p.Closed)) {
+		if port < next || port > r.To {
+			continue
+		}
+		if port > next {
+			stay = append(stay, rule{r.Proto, next, port - 1, r.CIDR})
+		}
+		next = port + 1
+	}
+	if next <= r.To {
+		stay = append(stay, rule{r.Proto, next, r.To, r.CIDR})
+	}
+	return stay
+}
+
+// within keeps of a rule what is allowed; neighbouring ranges are one.
+func within(r rule, allowed []string) (stay []rule) {
+	type span struct{ from, to int32 }
+	var spans []span
+	for _, a := range allowed {
+		from, to, err := portRange(a)
+		if err != nil || from > r.To || to < r.From {
+			continue // Validate has refused what is no range
+		}
+		spans = append(spans, span{max(from, r.From), min(to, r.To)})
+	}
+	slices.SortFunc(spans, func(a, b span) int { return int(a.from - b.from) })
+	for _, s := range spans {
+		if n := len(stay); n > 0 && s.from <= stay[n-1].To+1 {
+			stay[n-1].To = max(stay[n-1].To, s.to)
+			continue
+		}
+		stay = append(stay, rule{r.Proto, s.from, s.to, r.CIDR})
+	}
+	return stay
+}
+
+func (r rule) permission(description string) []types.IpPermission {
+	var d *string
+	if description != "" {
+		d = &description
+	}
+	p := types.IpPermission{IpProtocol: &r.Proto, FromPort: &r.From, ToPort: &r.To}
+	if r.CIDR == anyIPv6 {
+		p.Ipv6Ranges = []types.Ipv6Range{{CidrIpv6: &r.CIDR, Description: d}}
+	} else {
+		p.IpRanges = []types.IpRange{{CidrIp: &r.CIDR, Description: d}}
+	}
+	return []types.IpPermission{p}
+}

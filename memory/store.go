@@ -1,0 +1,458 @@
+// Package memory is a store that forgets everything when the process ends: for
+// tests, and for asr plan without a data folder. It may not be used where an
+// audit log is owed.
+package memory
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"example.com/asr"
+)
+
+// Store implements asr.Store. Documents are kept as JSON, so that nobody can
+// change them from outside and what JSON loses is lost here too.
+type Store struct {
+	mu          sync.Mutex
+	runs        map[string]*run
+	claims      map[string]string // claim → open run
+	locks       map[string]string // setting → run
+	findings    map[string]doc
+	records     map[string][]asr.Record
+	messages    map[string]asr.Message
+	rejected    map[string]asr.Rejected
+	settings    map[string]string
+	calls       map[string][]asr.APICall
+	checkpoints []asr.Checkpoint
+}
+
+type doc struct {
+	version int64
+	json    []byte
+}
+
+type run struct {
+	doc
+	asr.Run        // for queries
+	leasedTo       string
+	leasedUntil    time.Time
+	locksHeld      []string
+	everFollowedBy map[string]bool
+}
+
+var _ asr.Store = (*Store)(nil)
+
+// New returns an empty store.
+func New() *Store {
+	return &Store{
+		runs: map[string]*run{}, claims: map[string]string{}, locks: map[string]string{}, findings: map[string]doc{},
+		records: map[string][]asr.Record{}, messages: map[string]asr.Message{}, rejected: map[string]asr.Rejected{},
+		settings: map[string]string{}, calls: map[string][]asr.APICall{},
+	}
+}
+
+// Commit checks everything first and then stores everything.
+func (s *Store) Commit(_ context.Context, b *asr.Batch) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, check := range []func(*asr.Batch) error{s.checkRun, s.checkFindings, s.checkRecords} {
+		if err := check(b); err != nil {
+			return err
+		}
+	}
+	s.putRun(b)
+	for i := range b.Findings {
+		f := &b.Findings[i]
+		f.Version++
+		s.findings[f.ID] = doc{f.Version, encode(f)}
+	}
+	for _, r := range b.Records {
+		s.records[r.Subject] = append(s.records[r.Subject], r)
+	}
+	for _, m := range b.Messages {
+		s.messages[m.ID] = m
+	}
+	return nil
+}
+
+func (s *Store) checkRun(b *asr.Batch) error {
+	r := b.Run
+	if r == nil {
+		return nil
+	}
+	stored := s.runs[r.ID]
+	if stored == nil && r.Version != 0 || stored != nil && stored.version != r.Version {
+		return asr.ErrStale
+	}
+	if !r.State.Open() {
+		return nil
+	}
+	if holder, taken := s.claims[r.Claim]; taken && holder != r.ID {
+		return &asr.ClaimedError{Run: holder}
+	}
+	for _, key := range r.Locks {
+		if holder, taken := s.locks[key]; b.Locks == asr.LockTake && taken && holder != r.ID {
+			return &asr.LockedError{Run: holder}
+		}
+	}
+	return nil
+}
+
+func (s *Store) checkFindings(b *asr.Batch) error {
+	for _, f := range b.Findings {
+		if s.findings[f.ID].version != f.Version {
+			return asr.ErrStale
+		}
+	}
+	return nil
+}
+
+func (s *Store) checkRecords(b *asr.Batch) error {
+	heads := map[string]asr.Chain{}
+	for _, r := range b.Records {
+		head, ok := heads[r.Subject]
+		if !ok {
+			head = s.head(r.Subject)
+		}
+		if !head.Follows(r) {
+			return asr.ErrStale
+		}
+		heads[r.Subject] = asr.Chain{Seq: r.Seq, Hash: r.Hash}
+	}
+	return nil
+}
+
+func (s *Store) putRun(b *asr.Batch) {
+	r := b.Run
+	if r == nil {
+		return
+	}
+	kept := s.runs[r.ID]
+	if kept == nil {
+		kept = &run{everFollowedBy: map[string]bool{}}
+		s.runs[r.ID] = kept
+	}
+	if s.claims[kept.Claim] == r.ID {
+		delete(s.claims, kept.Claim)
+	}
+	if r.State.Open() {
+		s.claims[r.Claim] = r.ID
+	}
+	if b.Locks == asr.LockRelease || !r.State.Open() {
+		s.unlock(kept)
+	} else if b.Locks == asr.LockTake {
+		for _, key := range r.Locks {
+			s.locks[key] = r.ID
+		}
+		kept.locksHeld = slices.Clone(r.Locks)
+	}
+	r.Version++
+	kept.doc = doc{r.Version, encode(r)}
+	kept.Run = s.load(kept)
+	for _, f := range r.Findings {
+		kept.everFollowedBy[f] = true
+	}
+}
+
+func (s *Store) unlock(r *run) {
+	for _, key := range r.locksHeld {
+		delete(s.locks, key)
+	}
+	r.locksHeld = nil
+}
+
+func (s *Store) load(r *run) (out asr.Run) {
+	decode(r.json, &out)
+	return out
+}
+
+// Run implements asr.RunStore.
+func (s *Store) Run(_ context.Context, id string) (asr.Run, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if r := s.runs[id]; r != nil {
+		return s.load(r), nil
+	}
+	return asr.Run{}, asr.ErrNotFound
+}
+
+// Runs implements asr.RunStore. The cursor is the last run's id.
+func (s *Store) Runs(_ context.Context, q asr.RunQuery) ([]asr.Run, string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	sorted := slices.SortedFunc(maps.Values(s.runs), newestFirst)
+	sorted = slices.DeleteFunc(sorted, func(r *run) bool {
+		return len(q.States) > 0 && !slices.Contains(q.States, r.State) || q.Account != "" && q.Account != r.Target.Account ||
+			q.Control != "" && q.Control != r.Control || q.Finding != "" && !r.everFollowedBy[q.Finding]
+	})
+	picked, next := page(sorted, q.Cursor, q.Limit, func(r *run) string { return r.ID })
+	var out []asr.Run
+	for _, r := range picked {
+		out = append(out, s.load(r))
+	}
+	return out, next, nil
+}
+
+func newestFirst(a, b *run) int {
+	return cmp.Or(b.CreatedAt.Compare(a.CreatedAt), cmp.Compare(b.ID, a.ID))
+}
+
+// page cuts the page after the item with the cursor's key.
+func page[T any](all []T, cursor string, limit int, key func(T) string) (picked []T, next string) {
+	if cursor != "" {
+		at := slices.IndexFunc(all, func(v T) bool { return key(v) == cursor })
+		all = all[at+1:]
+	}
+	if limit == 0 {
+		limit = 100
+	}
+	if len(all) <= limit {
+		return all, ""
+	}
+	return all[:limit], key(all[limit-1])
+}
+
+// LastRun implements asr.RunStore.
+func (s *Store) LastRun(_ context.Context, claim string) (asr.Run, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, r := range slices.SortedFunc(maps.Values(s.runs), newestFirst) {
+		if r.Claim == claim {
+			return s.load(r), nil
+		}
+	}
+	return asr.Run{}, asr.ErrNotFound
+}
+
+// Lease implements asr.RunStore.
+func (s *Store) Lease(_ context.Context, worker, id string, now time.Time, ttl time.Duration) (string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var first *run
+	for _, r := range s.runs {
+		if (id == "" || id == r.ID) && r.driven() && !r.NextAt.After(now) && !r.leasedUntil.After(now) && (first == nil || r.NextAt.Before(first.NextAt)) {
+			first = r
+		}
+	}
+	if first == nil {
+		return "", asr.ErrNotFound
+	}
+	first.leasedTo, first.leasedUntil = worker, now.Add(ttl)
+	return first.ID, nil
+}
+
+func (r *run) driven() bool { return r.State.Open() && !r.State.Waits() }
+
+// Release implements asr.RunStore.
+func (s *Store) Release(_ context.Context, id, worker string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if r := s.runs[id]; r != nil && r.leasedTo == worker {
+		r.leasedTo, r.leasedUntil = "", time.Time{}
+	}
+	return nil
+}
+
+// NextDue implements asr.RunStore.
+func (s *Store) NextDue(context.Context) (at time.Time, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	err = asr.ErrNotFound
+	for _, r := range s.runs {
+		if r.driven() && (err != nil || r.NextAt.Before(at)) {
+			at, err = r.NextAt, nil
+		}
+	}
+	return at, err
+}
+
+// Finding implements asr.FindingStore.
+func (s *Store) Finding(_ context.Context, id string) (f asr.Finding, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	d, ok := s.findings[id]
+	if !ok {
+		return f, asr.ErrNotFound
+	}
+	decode(d.json, &f)
+	return f, nil
+}
+
+// Findings implements asr.FindingStore.
+func (s *Store) Findings(_ context.Context, q asr.FindingQuery) ([]asr.Finding, string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var all []asr.Finding
+	for _, d := range s.findings {
+		var f asr.Finding
+		decode(d.json, &f)
+		if (q.Account == "" || q.Account == f.Account) && (q.Region == "" || q.Region == f.Region) && (q.Control == "" || q.Control == f.Control) &&
+			(q.Severity == "" || q.Severity == f.Severity) && (len(q.Outcomes) == 0 || slices.Contains(q.Outcomes, f.Outcome)) {
+			all = append(all, f)
+		}
+	}
+	slices.SortFunc(all, func(a, b asr.Finding) int {
+		return cmp.Or(b.UpdatedAt.Compare(a.UpdatedAt), cmp.Compare(a.ID, b.ID))
+	})
+	picked, next := page(all, q.Cursor, q.Limit, func(f asr.Finding) string { return f.ID })
+	return picked, next, nil
+}
+
+// Reject implements asr.FindingStore.
+func (s *Store) Reject(_ context.Context, r asr.Rejected) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, known := s.rejected[r.ID]; !known {
+		s.rejected[r.ID] = r
+	}
+	return nil
+}
+
+// Rejected implements asr.FindingStore.
+func (s *Store) Rejected(_ context.Context, limit int) ([]asr.Rejected, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := slices.SortedFunc(maps.Values(s.rejected), func(a, b asr.Rejected) int { return b.At.Compare(a.At) })
+	if limit > 0 && len(all) > limit {
+		all = all[:limit]
+	}
+	return all, nil
+}
+
+func (s *Store) head(subject string) asr.Chain {
+	records := s.records[subject]
+	if len(records) == 0 {
+		return asr.Chain{}
+	}
+	last := records[len(records)-1]
+	return asr.Chain{Seq: last.Seq, Hash: last.Hash}
+}
+
+// Head implements asr.AuditStore.
+func (s *Store) Head(_ context.Context, subject string) (asr.Chain, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.head(subject), nil
+}
+
+// Records implements asr.AuditStore.
+func (s *Store) Records(_ context.Context, subject string) ([]asr.Record, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.records[subject]), nil
+}
+
+// Heads implements asr.AuditStore.
+func (s *Store) Heads(_ context.Context, f func(string, asr.Chain) error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, subject := range slices.Sorted(maps.Keys(s.records)) {
+		if err := f(subject, s.head(subject)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Checkpoints implements asr.AuditStore.
+func (s *Store) Checkpoints(context.Context) ([]asr.Checkpoint, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.checkpoints), nil
+}
+
+// AddCheckpoint implements asr.AuditStore.
+func (s *Store) AddCheckpoint(_ context.Context, c asr.Checkpoint) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c.Seq != int64(len(s.checkpoints))+1 {
+		return asr.ErrStale
+	}
+	s.checkpoints = append(s.checkpoints, c)
+	return nil
+}
+
+// Messages implements asr.Outbox.
+func (s *Store) Messages(_ context.Context, now time.Time, limit int) ([]asr.Message, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := slices.SortedFunc(maps.Values(s.messages), func(a, b asr.Message) int {
+		return cmp.Or(a.DueAt.Compare(b.DueAt), cmp.Compare(a.ID, b.ID))
+	})
+	all = slices.DeleteFunc(all, func(m asr.Message) bool { return m.DueAt.After(now) })
+	if limit > 0 && len(all) > limit {
+		all = all[:limit]
+	}
+	return all, nil
+}
+
+// Delivered implements asr.Outbox.
+func (s *Store) Delivered(_ context.Context, id string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.messages, id)
+	return nil
+}
+
+// Postpone implements asr.Outbox.
+func (s *Store) Postpone(_ context.Context, m asr.Message) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, ok := s.messages[m.ID]; ok {
+		s.messages[m.ID] = m
+	}
+	return nil
+}
+
+// Setting implements asr.Settings.
+func (s *Store) Setting(_ context.Context, name string) (string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.settings[name], nil
+}
+
+// SetSetting implements asr.Settings.
+func (s *Store) SetSetting(_ context.Context, name, value string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.settings[name] = value
+	return nil
+}
+
+// AddCall implements asr.Settings.
+func (s *Store) AddCall(_ context.Context, c asr.APICall) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.calls[c.Run] = append(s.calls[c.Run], c)
+	return nil
+}
+
+// Calls implements asr.Settings.
+func (s *Store) Calls(_ context.Context, run string) ([]asr.APICall, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.calls[run]), nil
+}
+
+func encode(v any) []byte {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(fmt.Sprintf("memory: a document that JSON can't hold: %v", err)) // a defect of the domain
+	}
+	return b
+}
+
+func decode(b []byte, v any) {
+	d := json.NewDecoder(bytes.NewReader(b))
+	if err := d.Decode(v); err != nil {
+		panic("memory: " + strconv.Quote(string(b)) + ": " + err.Error())
+	}
+}

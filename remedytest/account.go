@@ -1,0 +1,153 @@
+// Package remedytest holds the test that every remediation passes: on an AWS
+// emulator, driven by the real engine, under the IAM grants that it declares.
+// Only tests import it.
+package remedytest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"example.com/asr"
+	"example.com/asr/remedy"
+	"example.com/asr/sandbox"
+	"example.com/asr/sessions"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
+	"github.com/aws/smithy-go"
+	"github.com/aws/smithy-go/middleware"
+)
+
+// T is what the lifecycle test needs of *testing.T, so that it can be tested itself.
+type T interface {
+	Helper()
+	Errorf(format string, args ...any)
+	Fatalf(format string, args ...any)
+	Context() context.Context
+}
+
+// one emulator serves all tests of a process; it ends with it.
+var emulator = sync.OnceValues(func() (*sandbox.Sandbox, error) { return sandbox.Start(context.Background(), sandbox.Config{}) })
+
+// Account is an empty emulated account that enforces grants and counts what
+// was used. Tests run in parallel, each in an account of its own.
+type Account struct {
+	ID      string
+	Region  string
+	Sandbox *sandbox.Sandbox
+	Config  aws.Config // acts with all rights
+
+	mu     sync.Mutex
+	used   map[string]int // IAM action → calls
+	denied map[string]bool
+	fuse   func(action string, write bool) error // nil: none
+}
+
+// NewAccount returns a fresh account of the emulator, in eu-west-1. A missing
+// emulator fails the test.
+func NewAccount(t testing.TB) *Account {
+	t.Helper()
+	s, err := emulator()
+	if err != nil {
+		t.Fatalf("emulator: %v", err)
+	}
+	id := fmt.Sprintf("%012d", 200000000000+rand.Int64N(700000000000))
+	return &Account{ID: id, Region: "eu-west-1", Sandbox: s, Config: s.Config(id, "eu-west-1"), used: map[string]int{}, denied: map[string]bool{}}
+}
+
+// Expand fills in {partition}, {region}, {account} and {name}.
+func (a *Account) Expand(pattern, name string) string {
+	return asr.Target{Partition: "aws", Account: a.ID, Region: a.Region, Name: name}.Expand(pattern)
+}
+
+var errKilled = errors.New("the process was killed here")
+
+// Dial is a remedy.Dialer: its config can do what the session's grants say and no more.
+func (a *Account) Dial(_ context.Context, s remedy.Session) (aws.Config, error) {
+	var allowed []string
+	for _, g := range s.Grants {
+		if strings.ContainsAny(g.On, "{}") {
+			return aws.Config{}, fmt.Errorf("a grant on %s, which is no ARN", g.On)
+		}
+		allowed = append(allowed, g.Actions...)
+	}
+	cfg := a.Sandbox.Config(s.Target.Account, s.Target.Region)
+	guard := func(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (middleware.InitializeOutput, middleware.Metadata, error) {
+		service, operation := awsmiddleware.GetServiceID(ctx), awsmiddleware.GetOperationName(ctx)
+		action, reading := sessions.Action(service, operation), sessions.Reading(service, operation)
+		if err := a.admit(action, reading, s.Write, allowed); err != nil {
+			return middleware.InitializeOutput{}, middleware.Metadata{}, err
+		}
+		out, meta, err := next.HandleInitialize(ctx, in)
+		return out, meta, errors.Join(err, a.after(action, reading))
+	}
+	cfg.APIOptions = append(slices.Clone(cfg.APIOptions), func(st *middleware.Stack) error {
+		return st.Initialize.Add(middleware.InitializeMiddlewareFunc("guard", guard), middleware.After)
+	})
+	return cfg, nil
+}
+
+func (a *Account) admit(action string, reading, write bool, allowed []string) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.used[action]++
+	switch {
+	case !slices.Contains(allowed, action):
+		return &smithy.GenericAPIError{Code: "AccessDenied", Message: fmt.Sprintf("%s is not declared", action)}
+	case !reading && !write:
+		return &smithy.GenericAPIError{Code: "AccessDenied", Message: action + " writes, in a session for reading"}
+	case a.denied[action]:
+		return &smithy.GenericAPIError{Code: "AccessDenied", Message: "the test denies " + action}
+	case a.fuse != nil && !reading:
+		return a.fuse(action, false)
+	}
+	return nil
+}
+
+func (a *Account) after(action string, reading bool) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.fuse != nil && !reading {
+		return a.fuse(action, true)
+	}
+	return nil
+}
+
+func (a *Account) uses() map[string]int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	out := map[string]int{}
+	for k, v := range a.used {
+		out[k] = v
+	}
+	return out
+}
+
+func (a *Account) deny(actions ...string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	clear(a.denied)
+	for _, action := range actions {
+		a.denied[action] = true
+	}
+}
+
+func (a *Account) setFuse(f func(action string, after bool) error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.fuse = f
+}
+
+// Must fails the test if a call that seeds the emulator fails.
+func Must[O any](t T, out O, err error) O {
+	t.Helper()
+	if err != nil {
+		t.Fatalf("seed: %v", err)
+	}
+	return out
+}
