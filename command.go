@@ -20,6 +20,7 @@ type Ask struct {
 	Region   string                     // and Region
 	Params   map[string]json.RawMessage // that override all others
 	PlanOnly bool
+	Hash     string // of the plan that the person saw: if it is another by now, the run asks
 }
 
 // Request starts a run for a person, or joins the open one. The decision that
@@ -46,7 +47,7 @@ func (e *Engine) request(ctx context.Context, ask Ask) (Run, error) {
 	if !stored {
 		f.ID = ""
 	}
-	req := request{actor: ask.Actor, person: true, plan: ask.PlanOnly, params: ask.Params}
+	req := request{actor: ask.Actor, person: true, plan: ask.PlanOnly, params: ask.Params, hash: ask.Hash}
 	if err := e.consider(ctx, &f, &b, req); err != nil {
 		return Run{}, err
 	}

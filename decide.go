@@ -15,6 +15,7 @@ type request struct {
 	person  bool                       // a person asks: only a rule that says off stands in the way
 	plan    bool                       // only a plan is wanted
 	params  map[string]json.RawMessage // that the person sets
+	hash    string                     // of the plan that the person saw
 }
 
 func (e *Engine) console(o Observation) request {
@@ -201,6 +202,9 @@ func (e *Engine) claim(f *Finding, b *Batch, w work, d Decision, last *Run, req 
 	case bb.promotes(d) || !follows:
 		bb.record("joined", string(d.Reason), map[string]any{"decision": d, "finding": f.ID})
 		bb.promote(d, req.actor)
+		if req.hash != "" && r.State == StateClaimed && d.Mode == ModeAuto {
+			r.Approval = &Approval{By: req.actor, Hash: req.hash, At: bb.now}
+		}
 	case !req.person:
 		return // it has been told all this before
 	}

@@ -29,11 +29,50 @@ func (e *Engine) Revert(ctx context.Context, id string, by Actor, force bool) (R
 		if len(back) == 0 {
 			return &Error{Code: CodeRefused, Message: fmt.Sprintf("none of it can be put back: %v", left), Do: "nothing was changed"}
 		}
+		if err := e.buildsOn(ctx, r, back); err != nil {
+			return err
+		}
 		r.Undo = &Undo{By: by, At: b.now, Force: force, From: r.State, Changes: back}
 		r.Left, r.Reads, r.Intent = left, 0, nil
 		b.record("revert_asked", "", map[string]any{"force": force, "left": left})
 		b.enter(StateReverting)
 		return nil
+	})
+}
+
+// buildsOn refuses to put back what a later run has gone on from: a path that
+// both changed may read as it did before the first, though it is the second's.
+func (e *Engine) buildsOn(ctx context.Context, r *Run, back []Change) error {
+	q := RunQuery{States: []State{StateVerified, StatePartly, StateApplying, StateSettling}, Account: r.Target.Account}
+	for {
+		runs, next, err := e.c.Store.Runs(ctx, q)
+		if err != nil {
+			return err
+		}
+		for _, later := range runs {
+			if later.CreatedAt.Before(r.CreatedAt) {
+				return nil
+			}
+			if later.ID != r.ID && later.Plan != nil && overlaps(later, *r, back) {
+				return &Error{Code: CodeConflict, Message: "run " + later.ID + " went on from what this run did", Do: "asr revert " + later.ID + " first"}
+			}
+		}
+		if q.Cursor = next; next == "" {
+			return nil
+		}
+	}
+}
+
+// overlaps reports whether a run of the same unit on the same target changed
+// one of the paths.
+func overlaps(later, r Run, back []Change) bool {
+	if later.Remediation != r.Remediation || later.Target != r.Target {
+		return false
+	}
+	return slices.ContainsFunc(later.Plan.Changes, func(c Change) bool {
+		return slices.ContainsFunc(back, func(b Change) bool {
+			return slices.Equal(b.Path, c.Path) && c.Path[len(c.Path)-1] != Element
+		})
 	})
 }
 
@@ -108,8 +147,14 @@ func (e *Engine) refuseRevert(ctx context.Context, b *batch, conflict *ConflictE
 		r.Error = f
 		return e.finish(ctx, b, StatePartly)
 	}
-	r.Undo.Refused = f
-	b.record("revert_refused", string(CodeConflict), f)
+	return e.standAsItIs(ctx, b, f)
+}
+
+// standAsItIs ends an undo that was refused before it put anything back.
+func (e *Engine) standAsItIs(ctx context.Context, b *batch, why *Failure) (Next, error) {
+	r := b.Run
+	r.Undo.Writes, r.Undo.Refused = 0, why
+	b.record("revert_refused", string(why.Code), why)
 	ended := r.EndedAt
 	b.enter(r.Undo.From)
 	r.EndedAt = ended
@@ -137,6 +182,9 @@ func (e *Engine) revertFailed(ctx context.Context, b *batch, u Remediation, err 
 		}
 		return made
 	})
+	if kept == 0 && r.Undo.Writes == 1 { // refused before anything was put back
+		return e.standAsItIs(ctx, b, failure(err))
+	}
 	if kept == 0 {
 		return e.fail(ctx, b, StatePartly, err)
 	}
