@@ -51,6 +51,7 @@ func (e *Engine) consider(ctx context.Context, f *Finding, b *Batch, req request
 		}
 		d = e.remember(d, last, *f, req)
 	}
+	d.At = e.now()
 	if err := e.decided(ctx, f, b, d, req.actor); err != nil {
 		return err
 	}
@@ -119,7 +120,8 @@ func (e *Engine) parameters(w *work, asked map[string]json.RawMessage) error {
 	if err != nil {
 		return err
 	}
-	return w.unit.Check(On{Target: w.target, Params: w.params})
+	on := On{Target: w.target, Params: w.params}
+	return errors.Join(w.unit.Spec.tight(on), w.unit.Check(on))
 }
 
 // decide asks the policy, and holds back what is never done by itself.

@@ -101,7 +101,9 @@ func (e *Engine) store(ctx context.Context, b *Batch) error {
 
 // decided notes a finding's decision, and records it when it is another.
 func (e *Engine) decided(ctx context.Context, f *Finding, b *Batch, d Decision, actor Actor) error {
-	d.At = e.now()
+	if d.At.IsZero() {
+		d.At = e.now()
+	}
 	same := f.Decision.Mode == d.Mode && f.Decision.Reason == d.Reason && f.Decision.Rule == d.Rule
 	f.Decision = d
 	if same {

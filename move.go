@@ -95,16 +95,19 @@ func (e *Engine) write(ctx context.Context, b *batch, u Remediation, now, goal j
 			intent.Makes = append(intent.Makes, arn)
 		}
 	}
-	stalled := r.Intent != nil && r.Intent.Token == intent.Token && r.Tries > 0
 	writes := &r.Writes
 	if r.State == StateReverting {
 		writes = &r.Undo.Writes
 	}
-	if *writes >= maxWrites || stalled && r.Tries > maxStalls {
+	if r.Intent != nil && r.Intent.Token == intent.Token {
+		intent.Stalls = r.Intent.Stalls
+	} else {
+		*writes++
+	}
+	if *writes > maxWrites || intent.Stalls > maxStalls {
 		return e.fail(ctx, b, StatePartly, &Error{Code: CodeTooManySteps, Message: "writes were accepted but changed nothing", Do: "look at the resource: " + fieldList(left)})
 	}
 	r.Intent = &intent
-	*writes++
 	b.record("intent", "", map[string]any{"token": intent.Token, "makes": intent.Makes, "changes": left})
 	if next, err := e.commit(ctx, b); err != nil || next.Step == "again" {
 		return next, err
@@ -114,15 +117,11 @@ func (e *Engine) write(ctx context.Context, b *batch, u Remediation, now, goal j
 	if err != nil {
 		return e.writeFailed(ctx, after, u, err, changes)
 	}
-	r.Tries++ // a write that shows an effect sets it back
-	if !stalled {
-		r.Tries = 1
+	if after.wait(0); intent.Stalls > 0 {
+		after.wait(min(backoff(100*time.Millisecond, intent.Stalls), 15*time.Second))
 	}
-	r.Error = nil
-	after.wait(min(backoff(100*time.Millisecond, r.Tries-1), 15*time.Second))
-	if r.Tries == 1 {
-		after.wait(0)
-	}
+	r.Intent.Stalls++ // unless the next look shows another state
+	r.Tries, r.Error = 0, nil
 	after.record("wrote", "", map[string]any{"token": intent.Token})
 	return e.commit(ctx, after)
 }

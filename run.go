@@ -103,9 +103,10 @@ type Approval struct {
 // Intent is what a run is about to write: stored first, so that a crash
 // between two stores leaves a trace of what may have been made.
 type Intent struct {
-	Token string    `json:"token"`
-	Makes []string  `json:"makes,omitempty"`
-	At    time.Time `json:"at"`
+	Token  string    `json:"token"`
+	Makes  []string  `json:"makes,omitempty"`
+	Stalls int       `json:"stalls,omitempty"` // times that it was written and nothing changed
+	At     time.Time `json:"at"`
 }
 
 // Failure is why a run ended without success, or waits.
@@ -137,11 +138,23 @@ func claimKey(remediation string, t Target, params json.RawMessage) string {
 
 // on is what the run's unit works on; the token is that of the saved intent.
 func (r *Run) on() On {
-	on := On{Target: r.Target, Params: r.Params, Call: Call{Run: r.ID}}
+	on := On{Target: r.Target, Params: r.Params, Call: Call{Run: r.ID, Actor: r.acting()}}
 	if r.Intent != nil {
 		on.Call.Token = r.Intent.Token
 	}
 	return on
+}
+
+// acting is the person who last had a say: who had it undone, who approved it,
+// who asked for it.
+func (r *Run) acting() Actor {
+	switch {
+	case r.Undo != nil:
+		return r.Undo.By
+	case r.Approval != nil:
+		return r.Approval.By
+	}
+	return r.Actor
 }
 
 // wrote reports whether the run may have changed something.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -79,6 +80,21 @@ func (s Spec) locks(on On) []string {
 	}
 	slices.Sort(keys)
 	return slices.Compact(keys)
+}
+
+// tight refuses parameters that would make a grant wider than it reads: those
+// that stand in its pattern may hold no wildcard and no policy variable.
+func (s Spec) tight(on On) error {
+	var values map[string]any
+	_ = json.Unmarshal(on.Params, &values) // Check says what is wrong with it
+	for _, g := range s.WriteGrants() {
+		for _, ref := range paramRef.FindAllStringSubmatch(g.On, -1) {
+			if v, ok := values[ref[1]].(string); ok && strings.ContainsAny(v, "*?$") {
+				return &Error{Code: CodeBadParams, Message: ref[1] + " = " + v + " holds a wildcard", Do: "name exactly one"}
+			}
+		}
+	}
+	return nil
 }
 
 // Remediation is a unit bound to the sessions it works through: what the

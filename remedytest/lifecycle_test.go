@@ -150,4 +150,3 @@ func TestDeliberateMistakesFailTheLifecycle(t *testing.T) {
 		})
 	}
 }
-

@@ -41,6 +41,7 @@ var PasswordPolicy = remedy.Unit[password, account]{
 		Settle: 5 * time.Second,
 	},
 	Controls: map[string]password{
+		"IAM.10": {},
 		"IAM.7":  {Length: 8, Upper: true, Lower: true, Symbol: true, Number: true},
 		"IAM.11": {Upper: true},
 		"IAM.12": {Lower: true},

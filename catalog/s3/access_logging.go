@@ -42,7 +42,7 @@ var AccessLogging = remedy.Unit[logTo, logging]{
 		Locks:   []string{bucket, logBucket},
 		Settle:  2 * time.Second,
 	},
-	Controls: map[string]logTo{"S3.9": {"asr-access-logs-{account}-{region}"}},
+	Controls: map[string]logTo{"S3.9": {"asr-access-logs-{account}-{region}"}, "CloudTrail.7": {"asr-access-logs-{account}-{region}"}},
 	Read:     readLogging,
 	Want: func(on remedy.On[logTo], now logging) (logging, error) {
 		if now.Target != "" {

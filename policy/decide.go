@@ -1,0 +1,198 @@
+package policy
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"example.com/asr"
+)
+
+// Explanation is how a policy comes to its decision.
+type Explanation struct {
+	Steps    []Step                     `json:"steps"` // the rules tried, in order
+	Decision asr.Decision               `json:"decision"`
+	Names    bool                       `json:"names"` // the deciding rule names the control itself
+	Params   map[string]json.RawMessage `json:"params,omitempty"`
+}
+
+// Step is one rule tried.
+type Step struct {
+	Rule   string   `json:"rule"`
+	Line   int      `json:"line"`
+	Result Result   `json:"result"`
+	Why    []string `json:"why"` // key by key
+}
+
+// String tells the steps line by line.
+func (e Explanation) String() string {
+	var b strings.Builder
+	for _, s := range e.Steps {
+		fmt.Fprintf(&b, "%-7s  %s (line %d): %s\n", s.Result, s.Rule, s.Line, strings.Join(s.Why, "; "))
+	}
+	fmt.Fprintf(&b, "%s, %s: %s\n", e.Decision.Mode, e.Decision.Reason, e.Decision.Why)
+	return b.String()
+}
+
+// Decide implements asr.Policy. The first rule that matches decides. If one
+// before it, or all there are, might match with facts that are missing, nobody
+// knows which decides: the answer is ModeAsk, or the strictest mode that any of
+// them gives, with ReasonFactsMissing. A console custom action does what
+// console_action says, unless a rule with mode off matches, or might.
+func (p *Policy) Decide(f asr.Facts) (asr.Decision, bool) {
+	e := p.Explain(f)
+	return e.Decision, e.Names
+}
+
+// Params implements asr.Policy: those of the rule that decides; none while
+// facts are missing that could make it another rule.
+func (p *Policy) Params(f asr.Facts) map[string]json.RawMessage { return p.Explain(f).Params }
+
+// Explain decides and tells how. Decide and Params are parts of its answer.
+func (p *Policy) Explain(f asr.Facts) Explanation {
+	if p == nil {
+		return Explanation{Decision: asr.Decision{Mode: asr.ModeOff, Reason: asr.ReasonNoPolicy, Why: "there is no policy, so nothing happens by itself"}}
+	}
+	var e Explanation
+	var c contest
+	for i := range p.Rules {
+		r := &p.Rules[i]
+		step, missing := r.try(f)
+		e.Steps = append(e.Steps, step)
+		switch step.Result {
+		case Unknown:
+			c.maybe = append(c.maybe, r)
+			c.missing = append(c.missing, missing...)
+			continue
+		case No:
+			continue
+		}
+		c.winner = r
+		break
+	}
+	if c.winner != nil && len(c.maybe) == 0 {
+		e.Names = c.winner.names(f.Control)
+		e.Params = c.winner.params()
+	}
+	e.Decision = p.settle(c, f.Console)
+	return e
+}
+
+// contest is which rules may decide.
+type contest struct {
+	maybe   []*Rule // match if missing facts turn out so
+	winner  *Rule   // the first that matches for certain, nil if none does
+	missing []string
+}
+
+// settle makes one decision of a contest.
+func (p *Policy) settle(c contest, console bool) asr.Decision {
+	modes := []asr.Mode{p.Default}
+	if c.winner != nil {
+		modes[0] = c.winner.Mode
+	}
+	for _, r := range c.maybe {
+		modes = append(modes, r.Mode)
+	}
+	if console {
+		if d, ok := p.console(c, modes); ok {
+			return d
+		}
+	}
+	switch {
+	case len(c.maybe) > 0:
+		return c.undecided(slices.MinFunc(append(modes, asr.ModeAsk), stricter))
+	case c.winner != nil:
+		return asr.Decision{
+			Mode: c.winner.Mode, Reason: asr.ReasonRule, Rule: c.winner.Name,
+			Why: fmt.Sprintf("the rule %s (%s:%d) says %s", c.winner.Name, p.File, c.winner.Line, c.winner.Mode),
+		}
+	}
+	return asr.Decision{Mode: p.Default, Reason: asr.ReasonNoRule, Why: fmt.Sprintf("no rule of %s matches, and its default is %s", p.File, p.Default)}
+}
+
+// console is what a custom action does, unless a rule may say off.
+func (p *Policy) console(c contest, modes []asr.Mode) (asr.Decision, bool) {
+	if c.winner == nil {
+		modes = modes[1:] // the default holds no custom action back
+	}
+	if slices.Contains(modes, asr.ModeOff) {
+		return asr.Decision{}, false
+	}
+	says := "ask"
+	if p.Console == asr.ModeAuto {
+		says = "run"
+	}
+	return asr.Decision{Mode: p.Console, Reason: asr.ReasonConsoleAction, Why: fmt.Sprintf("it was asked for in the console, and console_action in %s is %s", p.File, says)}, true
+}
+
+func (c contest) undecided(mode asr.Mode) asr.Decision {
+	missing := slices.Compact(slices.Sorted(slices.Values(c.missing)))
+	var rules []string
+	for _, r := range c.maybe {
+		rules = append(rules, r.Name)
+	}
+	return asr.Decision{
+		Mode: mode, Reason: asr.ReasonFactsMissing, Rule: rules[0], Missing: missing,
+		Why: fmt.Sprintf("%s not known, and %s might decide: the strictest that may hold is %s", strings.Join(missing, ", "), strings.Join(rules, ", "), mode),
+	}
+}
+
+// strictness in rising order of what is allowed.
+var strictness = []asr.Mode{asr.ModeOff, asr.ModeObserve, asr.ModeAsk, asr.ModeAuto}
+
+func stricter(a, b asr.Mode) int { return slices.Index(strictness, a) - slices.Index(strictness, b) }
+
+// try holds a rule against the facts; missing are those that it hangs on.
+func (r *Rule) try(f asr.Facts) (s Step, missing []string) {
+	match, not := r.Match.against(f), r.Not.against(f)
+	s = Step{Rule: r.Name, Line: r.Line, Result: all(match)}
+	for _, c := range match {
+		s.Why = append(s.Why, c.why)
+	}
+	for _, c := range not {
+		s.Why = append(s.Why, "not "+c.why)
+	}
+	if len(s.Why) == 0 {
+		s.Why = []string{"it has no conditions"}
+	}
+	if len(not) > 0 && s.Result != No {
+		s.Result = min2(s.Result, opposite(all(not)))
+	}
+	if s.Result != Unknown {
+		return s, nil
+	}
+	for _, c := range slices.Concat(match, not) {
+		if c.result == Unknown {
+			missing = append(missing, c.key)
+		}
+	}
+	return s, missing
+}
+
+func opposite(r Result) Result {
+	switch r {
+	case Yes:
+		return No
+	case No:
+		return Yes
+	}
+	return Unknown
+}
+
+// min2 is both together: no beats unknown beats yes.
+func min2(a, b Result) Result {
+	return all([]check{{result: a}, {result: b}})
+}
+
+func (r *Rule) params() map[string]json.RawMessage {
+	if len(r.Params) == 0 {
+		return nil
+	}
+	params := map[string]json.RawMessage{}
+	for name, p := range r.Params {
+		params[name] = p.Value
+	}
+	return params
+}
