@@ -66,6 +66,27 @@ func (e *Engine) request(ctx context.Context, ask Ask) (Run, error) {
 	return *b.Run, nil
 }
 
+// Explain says what would be decided for a finding that comes in by itself, and
+// on which facts. It stores nothing.
+func (e *Engine) Explain(ctx context.Context, ask Ask) (Facts, Decision, error) {
+	f, err := e.asked(ctx, ask)
+	if err != nil {
+		return Facts{}, Decision{}, err
+	}
+	w, d := e.understand(f, request{params: ask.Params})
+	if d.Mode != "" {
+		return w.facts, d, nil
+	}
+	last, err := e.c.Store.LastRun(ctx, claimKey(w.unit.Spec.ID, w.target, w.params))
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return w.facts, d, err
+	}
+	if d = e.decide(w, request{}); err == nil && d.Mode != ModeOff {
+		d = e.remember(d, &last, f, request{})
+	}
+	return w.facts, d, nil
+}
+
 // own keeps the records of the run's own chain: without a finding there is
 // nothing that a finding's chain could be of.
 func own(records []Record, r *Run) (out []Record) {
