@@ -1,0 +1,70 @@
+# make help lists the targets. One set of flags everywhere, or the build cache is worthless.
+export CGO_ENABLED := 0
+export GOFLAGS := -trimpath -buildvcs=false
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+VENV := .venv
+ONCE ?=
+
+.DEFAULT_GOAL := test
+
+.PHONY: help
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+.PHONY: demo
+demo: venv build ## Show the whole product on an emulated AWS organization (ONCE=1: end by itself)
+	@bin/asr demo --data .asr/demo $(if $(ONCE),--once)
+
+.PHONY: build
+build: ## Build bin/asr
+	@go build -ldflags '-s -w -X main.version=$(VERSION)' -o bin/asr ./cmd/asr
+
+.PHONY: test
+test: venv generated vet unit size ## All that CI checks
+
+.PHONY: unit
+unit: ## Run all tests
+	@go test -timeout 20m ./...
+
+.PHONY: race
+race: ## Run the race detector on the packages that import no AWS client (needs cgo)
+	@CGO_ENABLED=1 go test -race . ./memory ./playbook ./policy ./yamlfile ./storetest ./worker
+
+.PHONY: vet
+vet: ## Look for mistakes that compile, and for unformatted files
+	@go vet ./...
+	@test -z "$$(gofmt -l .)" || { echo "not formatted:"; gofmt -l .; exit 1; }
+
+.PHONY: lint
+lint: ## Run golangci-lint (built from tools/go.mod the first time)
+	@cd tools && GOFLAGS=-buildvcs=false go build -o ../bin/golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+	@bin/golangci-lint run ./...
+
+.PHONY: generate
+generate: ## Write the generated files anew
+	@go generate ./catalog
+	@go run ./gen docs
+
+.PHONY: generated
+generated: generate ## Fail if a generated file is not as it should be
+	@git diff --exit-code -- catalog/units_gen.go docs/controls.md docs/remediations || { echo "generated files differ: commit what make generate wrote"; exit 1; }
+
+.PHONY: size
+size: build ## Fail if the binary grows over 50 MB
+	@size=$$(stat -c %s bin/asr 2>/dev/null || stat -f %z bin/asr); echo "bin/asr: $$size bytes"; test $$size -lt 52428800
+
+.PHONY: venv
+venv: $(VENV)/.done ## Install the emulator (moto, pinned) into .venv
+
+# Where PyPI can't be reached, a python3 that has the pinned moto will do; the
+# sandbox itself checks the version, loudly.
+$(VENV)/.done: sandbox/requirements.txt
+	@if python3 -m venv $(VENV) && $(VENV)/bin/pip install --quiet --disable-pip-version-check -r sandbox/requirements.txt; then \
+		touch $@; \
+	else \
+		rm -rf $(VENV); echo "PyPI can't be reached: using python3's own moto" >&2; python3 -c 'import moto'; \
+	fi
+
+.PHONY: clean
+clean: ## Remove what was built, not the data
+	@rm -rf bin $(VENV)
