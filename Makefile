@@ -43,10 +43,10 @@ lint: ## Run golangci-lint (built from tools/go.mod the first time)
 .PHONY: generate
 generate: ## Write the generated files anew
 	@go generate ./catalog
-	@go run ./gen docs
+	@go run ./gen/docs
 
 .PHONY: generated
-generated: generate ## Fail if a generated file is not as it should be
+## Fail if a generated file is not as it should be
 	@git diff --exit-code -- catalog/units_gen.go docs/controls.md docs/remediations || { echo "generated files differ: commit what make generate wrote"; exit 1; }
 
 .PHONY: size
