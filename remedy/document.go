@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 
 	"example.com/asr"
@@ -74,4 +75,57 @@ func (d Document) With(statement map[string]any, limit int) (Document, error) {
 		return nil, asr.Refuse(fmt.Sprintf("the policy would be %d bytes long, and %d is the limit", size, limit), "shorten the policy, then plan again")
 	}
 	return out, nil
+}
+
+// Says reports whether the document has a statement that says the same as
+// this, under whatever Sid.
+func (d Document) Says(statement map[string]any) bool {
+	return slices.ContainsFunc(d.Statements(), func(s any) bool { return sameButSid(s, statement) })
+}
+
+// sameButSid reports whether a statement says the same under whatever name.
+func sameButSid(statement any, want map[string]any) bool {
+	m, ok := statement.(map[string]any)
+	if !ok {
+		return false
+	}
+	for k, v := range want {
+		if k != "Sid" && !reflect.DeepEqual(loose(m[k]), loose(v)) {
+			return false
+		}
+	}
+	return len(m) <= len(want)
+}
+
+// loose folds what IAM takes for the same: a list of one and its element, any
+// order, {"AWS": "*"} in a Deny and "*", booleans and their text.
+func loose(v any) any {
+	switch v := v.(type) {
+	case bool:
+		if v {
+			return "true"
+		}
+		return "false"
+	case []any:
+		if len(v) == 1 {
+			return loose(v[0])
+		}
+		set := map[any]bool{}
+		for _, e := range v {
+			if s, ok := e.(string); ok {
+				set[s] = true
+			}
+		}
+		return set
+	case map[string]any:
+		if len(v) == 1 && loose(v["AWS"]) == any("*") {
+			return "*"
+		}
+		out := map[string]any{}
+		for k, e := range v {
+			out[k] = loose(e)
+		}
+		return out
+	}
+	return v
 }

@@ -2,18 +2,12 @@
 package ec2
 
 import (
-	"context"
-	"fmt"
 	"maps"
-	"strconv"
-	"strings"
+	"slices"
 	"time"
 
 	"example.com/asr"
 	"example.com/asr/remedy"
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/ec2"
-	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 )
 
 const securityGroup = "arn:{partition}:ec2:{region}:{account}:security-group/{name}"
@@ -39,7 +33,7 @@ var ClosePorts = remedy.Unit[ports, ingress]{
 		Risk:   asr.RiskHigh, RiskWhy: "who works through an open port is cut off",
 		Scope: asr.ScopeResource, Resources: []string{securityGroup},
 		Reads:  []asr.Grant{asr.Allow("*", "ec2:DescribeSecurityGroups", "ec2:DescribeSecurityGroupRules")},
-		Writes: []asr.Grant{asr.Allow(securityGroup, "ec2:RevokeSecurityGroupIngress", "ec2:AuthorizeSecurityGroupIngress")},
+		Writes: []asr.Grant{asr.Allow(securityGroup, "ec2:RevokeSecurityGroupIngress", "ec2:AuthorizeSecurityGroupIngress", "ec2:UpdateSecurityGroupRuleDescriptionsIngress")},
 		Settle: time.Second,
 	},
 	Controls: map[string]ports{
@@ -67,72 +61,11 @@ var ClosePorts = remedy.Unit[ports, ingress]{
 	},
 	Write: writeIngress,
 	Validate: func(on remedy.On[ports]) error {
-		for _, p := range append(append([]string{}, on.Params.AllowTCP...), on.Params.AllowUDP...) {
+		for _, p := range slices.Concat(on.Params.AllowTCP, on.Params.AllowUDP) {
 			if _, _, err := portRange(p); err != nil {
 				return err
 			}
 		}
 		return nil
 	},
-}
-
-// portRange reads "80" or "1020-1025".
-func portRange(s string) (from, to int32, err error) {
-	low, high, ranged := strings.Cut(s, "-")
-	if !ranged {
-		high = low
-	}
-	a, err1 := strconv.ParseUint(strings.TrimSpace(low), 10, 16)
-	b, err2 := strconv.ParseUint(strings.TrimSpace(high), 10, 16)
-	if err1 != nil || err2 != nil || a > b {
-		return 0, 0, fmt.Errorf("%q is no port and no range of ports", s)
-	}
-	return int32(a), int32(b), nil
-}
-
-func readIngress(ctx context.Context, cfg aws.Config, on remedy.On[ports]) (ingress, error) {
-	in := ingress{map[rule]string{}}
-	api := ec2.NewFromConfig(cfg)
-	if _, err := api.DescribeSecurityGroups(ctx, &ec2.DescribeSecurityGroupsInput{GroupIds: []string{on.Name}}); err != nil {
-		return in, remedy.Gone(err, "InvalidGroup.NotFound", "InvalidGroupId.Malformed")
-	}
-	pages := ec2.NewDescribeSecurityGroupRulesPaginator(api, &ec2.DescribeSecurityGroupRulesInput{
-		Filters: []types.Filter{{Name: aws.String("group-id"), Values: []string{on.Name}}},
-	})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return in, err
-		}
-		for _, r := range page.SecurityGroupRules {
-			cidr := aws.ToString(r.CidrIpv4) + aws.ToString(r.CidrIpv6)
-			if !aws.ToBool(r.IsEgress) && (cidr == anyIPv4 || cidr == anyIPv6) {
-				in.Public[rule{aws.ToString(r.IpProtocol), aws.ToInt32(r.FromPort), aws.ToInt32(r.ToPort), cidr}] = aws.ToString(r.Description)
-			}
-		}
-	}
-	return in, nil
-}
-
-// writeIngress opens before it closes, so that what stays open never stops. It
-// takes one rule a call: a call fails whole for a rule that is gone.
-func writeIngress(ctx context.Context, cfg aws.Config, on remedy.On[ports], from, to ingress) error {
-	api := ec2.NewFromConfig(cfg)
-	for r, description := range to.Public {
-		if _, was := from.Public[r]; !was {
-			_, err := api.AuthorizeSecurityGroupIngress(ctx, &ec2.AuthorizeSecurityGroupIngressInput{GroupId: &on.Name, IpPermissions: r.permission(description)})
-			if err := remedy.Unless(err, "InvalidPermission.Duplicate"); err != nil {
-				return err
-			}
-		}
-	}
-	for r := range from.Public {
-		if _, stays := to.Public[r]; !stays {
-			_, err := api.RevokeSecurityGroupIngress(ctx, &ec2.RevokeSecurityGroupIngressInput{GroupId: &on.Name, IpPermissions: r.permission("")})
-			if err := remedy.Unless(err, "InvalidPermission.NotFound"); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }

@@ -59,6 +59,15 @@ func TestClosePorts(t *testing.T) {
 		View:      func() any { return view(t, acct, id) },
 		Meanwhile: func() { open("udp", 53, 53, anyIPv4) },
 	}, remedytest.Case{
+		Name: "opened again under another description", Control: "EC2.13", Resource: acct.Expand(securityGroup, id),
+		Want: []string{
+			`public[tcp 20-21 from ::/0]: none → ""`,
+			`public[tcp 20-25 from ::/0]: "" → none`,
+			`public[tcp 22-22 from 0.0.0.0/0]: "for 0.0.0.0/0" → none`,
+			`public[tcp 23-25 from ::/0]: none → ""`,
+		},
+		Foreign: func() { reopen(t, acct, id, rule{"tcp", 22, 22, anyIPv4}) },
+	}, remedytest.Case{
 		Name: "all but what is allowed", Control: "EC2.18", Resource: acct.Expand(securityGroup, id), Params: `{"allowTCP":["443","20-22"],"allowUDP":["53"]}`,
 		Want: []string{
 			`public[tcp 20-22 from ::/0]: none → ""`,
@@ -85,7 +94,14 @@ func TestAllProtocolsAreRevokedWhole(t *testing.T) {
 	open("-1", -1, -1, anyIPv4)
 	remedytest.Lifecycle(t, acct, ClosePorts, remedytest.Case{
 		Control: "EC2.14", Resource: acct.Expand(securityGroup, id), Want: []string{`public[-1 -1--1 from 0.0.0.0/0]: "for 0.0.0.0/0" → none`},
+		Foreign: func() { reopen(t, acct, id, rule{"-1", -1, -1, anyIPv4}) },
 	})
+}
+
+// reopen authorizes a rule under a description of somebody else's.
+func reopen(t *testing.T, acct *remedytest.Account, id string, r rule) {
+	_, err := ec2.NewFromConfig(acct.Config).AuthorizeSecurityGroupIngress(t.Context(), &ec2.AuthorizeSecurityGroupIngressInput{GroupId: &id, IpPermissions: r.permission("theirs")})
+	remedytest.Must(t, id, err)
 }
 
 func TestRest(t *testing.T) {

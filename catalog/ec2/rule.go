@@ -3,6 +3,8 @@ package ec2
 import (
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 )
@@ -107,4 +109,18 @@ func (r rule) permission(description string) []types.IpPermission {
 		p.IpRanges = []types.IpRange{{CidrIp: &r.CIDR, Description: d}}
 	}
 	return []types.IpPermission{p}
+}
+
+// portRange reads "80" or "1020-1025".
+func portRange(s string) (from, to int32, err error) {
+	low, high, ranged := strings.Cut(s, "-")
+	if !ranged {
+		high = low
+	}
+	a, err1 := strconv.ParseUint(strings.TrimSpace(low), 10, 16)
+	b, err2 := strconv.ParseUint(strings.TrimSpace(high), 10, 16)
+	if err1 != nil || err2 != nil || a > b {
+		return 0, 0, fmt.Errorf("%q is no port and no range of ports", s)
+	}
+	return int32(a), int32(b), nil
 }

@@ -89,9 +89,7 @@ func readLogging(ctx context.Context, cfg aws.Config, on remedy.On[logTo]) (l lo
 		return l, err
 	}
 	policy, err := policyOf(ctx, cfg, to)
-	for _, s := range policy.Statements() {
-		l.Delivery = l.Delivery || sameButSid(s, deliver(on))
-	}
+	l.Delivery = policy.Says(deliver(on))
 	return l, err
 }
 

@@ -56,11 +56,7 @@ func allowDelivery(ctx context.Context, cfg aws.Config, on remedy.On[logTo]) err
 		return err
 	}
 	for _, s := range []map[string]any{deliver(on), requireTLS(on.Expand(logBucket))} {
-		there := false
-		for _, have := range doc.Statements() {
-			there = there || sameButSid(have, s)
-		}
-		if there {
+		if doc.Says(s) {
 			continue
 		}
 		if doc, err = doc.With(s, policyLimit); err != nil {
