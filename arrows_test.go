@@ -22,7 +22,6 @@ var may = map[string][]string{
 	"playbook":    {"yamlfile"},
 	"policy":      {"yamlfile"},
 	"sessions":    {"remedy"},
-	"sqlite":      {"vault"},
 	"sandbox":     {"sandbox", "sessions"},
 	"remedytest":  {"remedy", "memory", "sandbox", "sessions"},
 	"audit":       {},

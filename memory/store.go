@@ -149,6 +149,7 @@ func (s *Store) putRun(b *asr.Batch) {
 	if b.Locks == asr.LockRelease || !r.State.Open() {
 		s.unlock(kept)
 	} else if b.Locks == asr.LockTake {
+		s.unlock(kept)
 		for _, key := range r.Locks {
 			s.locks[key] = r.ID
 		}

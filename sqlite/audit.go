@@ -1,0 +1,90 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"example.com/asr"
+)
+
+// Head implements asr.AuditStore.
+func (s *Store) Head(ctx context.Context, subject string) (head asr.Chain, err error) {
+	err = s.read.QueryRowContext(ctx, "SELECT seq, hash FROM chains WHERE subject = ?", subject).Scan(&head.Seq, &head.Hash)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return asr.Chain{}, fmt.Errorf("head of %s: %w", subject, err)
+	}
+	return head, nil
+}
+
+// Records implements asr.AuditStore.
+func (s *Store) Records(ctx context.Context, subject string) ([]asr.Record, error) {
+	const query = "SELECT r.doc FROM records r JOIN chains c ON c.pk = r.chain WHERE c.subject = ? ORDER BY r.seq"
+	all, err := list(ctx, s.read, document[asr.Record], query, subject)
+	if err != nil {
+		return nil, fmt.Errorf("records of %s: %w", subject, err)
+	}
+	return all, nil
+}
+
+type head struct {
+	subject string
+	asr.Chain
+}
+
+// Heads implements asr.AuditStore. It reads in portions, so that f may take its
+// time and ask the store.
+func (s *Store) Heads(ctx context.Context, f func(subject string, head asr.Chain) error) error {
+	const portion = 1000
+	for last, more := "", true; more; {
+		heads, err := list(ctx, s.read, scanHead, "SELECT subject, seq, hash FROM chains WHERE subject > ? ORDER BY subject LIMIT ?", last, portion)
+		if err != nil {
+			return fmt.Errorf("heads: %w", err)
+		}
+		for _, h := range heads {
+			if err := f(h.subject, h.Chain); err != nil {
+				return err
+			}
+			last = h.subject
+		}
+		more = len(heads) == portion
+	}
+	return nil
+}
+
+func scanHead(rows *sql.Rows) (h head, err error) {
+	return h, rows.Scan(&h.subject, &h.Seq, &h.Hash)
+}
+
+// Checkpoints implements asr.AuditStore.
+func (s *Store) Checkpoints(ctx context.Context) ([]asr.Checkpoint, error) {
+	all, err := list(ctx, s.read, document[asr.Checkpoint], "SELECT doc FROM checkpoints ORDER BY seq")
+	if err != nil {
+		return nil, fmt.Errorf("checkpoints: %w", err)
+	}
+	return all, nil
+}
+
+// AddCheckpoint implements asr.AuditStore.
+func (s *Store) AddCheckpoint(ctx context.Context, c asr.Checkpoint) error {
+	doc, err := encode(c)
+	if err != nil {
+		return fmt.Errorf("add a checkpoint: %w", err)
+	}
+	err = s.update(ctx, func(tx *sql.Tx) error {
+		var last int64
+		if err := tx.QueryRowContext(ctx, "SELECT coalesce(max(seq), 0) FROM checkpoints").Scan(&last); err != nil {
+			return err
+		}
+		if c.Seq != last+1 {
+			return asr.ErrStale
+		}
+		_, err := tx.ExecContext(ctx, "INSERT INTO checkpoints (seq, doc) VALUES (?, ?)", c.Seq, doc)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("add a checkpoint: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,72 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+
+	"example.com/asr"
+)
+
+const findingColumns = "SELECT f.id, f.updated_at, d.doc FROM findings f JOIN finding_docs d ON d.pk = f.pk"
+
+// Finding implements asr.FindingStore.
+func (s *Store) Finding(ctx context.Context, id string) (asr.Finding, error) {
+	found, err := list(ctx, s.read, scanFinding, findingColumns+" WHERE f.id = ?", id)
+	if err != nil {
+		return asr.Finding{}, fmt.Errorf("load a finding: %w", err)
+	}
+	if len(found) == 0 {
+		return asr.Finding{}, asr.ErrNotFound
+	}
+	return found[0].item, nil
+}
+
+func scanFinding(rows *sql.Rows) (k keyed[asr.Finding], err error) {
+	var doc sql.RawBytes
+	if err := rows.Scan(&k.id, &k.at, &doc); err != nil {
+		return k, err
+	}
+	return k, json.Unmarshal(doc, &k.item)
+}
+
+// Findings implements asr.FindingStore.
+func (s *Store) Findings(ctx context.Context, q asr.FindingQuery) ([]asr.Finding, string, error) {
+	var w where
+	w.equal("f.account", q.Account)
+	w.equal("f.region", q.Region)
+	w.equal("f.control", q.Control)
+	w.equal("f.severity", q.Severity)
+	in(&w, "f.outcome", q.Outcomes)
+	return page(ctx, s.read, scanFinding, findingColumns, "f.updated_at", "f.id", w, q.Cursor, q.Limit)
+}
+
+// Reject implements asr.FindingStore.
+func (s *Store) Reject(ctx context.Context, r asr.Rejected) error {
+	doc, err := encode(r)
+	if err == nil {
+		_, err = s.write.ExecContext(ctx, "INSERT OR IGNORE INTO rejected (id, at, doc) VALUES (?, ?, ?)", r.ID, micros(r.At), doc)
+	}
+	if err != nil {
+		return fmt.Errorf("reject: %w", err)
+	}
+	return nil
+}
+
+// Rejected implements asr.FindingStore; a limit of 0 is none.
+func (s *Store) Rejected(ctx context.Context, limit int) ([]asr.Rejected, error) {
+	all, err := list(ctx, s.read, document[asr.Rejected], "SELECT doc FROM rejected ORDER BY at DESC, pk DESC LIMIT ?", noneIfZero(limit))
+	if err != nil {
+		return nil, fmt.Errorf("list what was rejected: %w", err)
+	}
+	return all, nil
+}
+
+// noneIfZero makes a limit of SQL's, to which -1 is none.
+func noneIfZero(limit int) int {
+	if limit <= 0 {
+		return -1
+	}
+	return limit
+}

@@ -1,0 +1,49 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+
+	"example.com/asr"
+)
+
+// Messages implements asr.Outbox; a limit of 0 is none.
+func (s *Store) Messages(ctx context.Context, now time.Time, limit int) ([]asr.Message, error) {
+	const query = "SELECT id, doc FROM messages WHERE due_at <= ? ORDER BY due_at, pk LIMIT ?"
+	all, err := list(ctx, s.read, s.scanMessage, query, micros(now), noneIfZero(limit))
+	if err != nil {
+		return nil, fmt.Errorf("messages: %w", err)
+	}
+	return all, nil
+}
+
+func (s *Store) scanMessage(rows *sql.Rows) (m asr.Message, err error) {
+	var id string
+	var doc sql.RawBytes
+	if err := rows.Scan(&id, &doc); err != nil {
+		return m, err
+	}
+	return m, s.unseal(doc, messageDoc(id), &m)
+}
+
+// Delivered implements asr.Outbox.
+func (s *Store) Delivered(ctx context.Context, id string) error {
+	if _, err := s.write.ExecContext(ctx, "DELETE FROM messages WHERE id = ?", id); err != nil {
+		return fmt.Errorf("delivered: %w", err)
+	}
+	return nil
+}
+
+// Postpone implements asr.Outbox. A message that was delivered meanwhile stays so.
+func (s *Store) Postpone(ctx context.Context, m asr.Message) error {
+	doc, err := s.seal(m, messageDoc(m.ID))
+	if err == nil {
+		_, err = s.write.ExecContext(ctx, "UPDATE messages SET due_at = ?, doc = ? WHERE id = ?", micros(m.DueAt), doc, m.ID)
+	}
+	if err != nil {
+		return fmt.Errorf("postpone: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,49 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"example.com/asr"
+)
+
+// Setting implements asr.Settings.
+func (s *Store) Setting(ctx context.Context, name string) (value string, err error) {
+	err = s.read.QueryRowContext(ctx, "SELECT value FROM settings WHERE name = ?", name).Scan(&value)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return "", fmt.Errorf("setting %s: %w", name, err)
+	}
+	return value, nil
+}
+
+// SetSetting implements asr.Settings.
+func (s *Store) SetSetting(ctx context.Context, name, value string) error {
+	_, err := s.write.ExecContext(ctx, "INSERT INTO settings (name, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value", name, value)
+	if err != nil {
+		return fmt.Errorf("setting %s: %w", name, err)
+	}
+	return nil
+}
+
+// AddCall implements asr.Settings.
+func (s *Store) AddCall(ctx context.Context, c asr.APICall) error {
+	doc, err := encode(c)
+	if err == nil {
+		_, err = s.write.ExecContext(ctx, "INSERT INTO calls (run, doc) VALUES (?, ?)", c.Run, doc)
+	}
+	if err != nil {
+		return fmt.Errorf("add a call: %w", err)
+	}
+	return nil
+}
+
+// Calls implements asr.Settings.
+func (s *Store) Calls(ctx context.Context, run string) ([]asr.APICall, error) {
+	all, err := list(ctx, s.read, document[asr.APICall], "SELECT doc FROM calls WHERE run = ? ORDER BY pk", run)
+	if err != nil {
+		return nil, fmt.Errorf("calls: %w", err)
+	}
+	return all, nil
+}

@@ -1,0 +1,221 @@
+// Package sqlite keeps everything in one SQLite file. Several processes may
+// use the file at a time, on one machine: a network file system is no place for
+// it. The package may not decide anything, nor answer queries that asr.Store
+// doesn't have.
+package sqlite
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+
+	"example.com/asr"
+	driver "modernc.org/sqlite"
+)
+
+// Store implements asr.Store.
+type Store struct {
+	write *sql.DB // one connection: SQLite has one writer at a time anyway
+	read  *sql.DB
+	vault Vault
+}
+
+// Vault encrypts documents; aad names the document. CodeBadInput for what
+// another key wrote.
+type Vault interface {
+	Encrypt(plain []byte, aad string) ([]byte, error)
+	Decrypt(doc []byte, aad string) ([]byte, error)
+}
+
+var _ asr.Store = (*Store)(nil)
+
+// How long to wait while another process writes.
+const patience = 15 * time.Second
+
+const readers = 4
+
+// The pragmas of a connection, in order:
+//   - busy_timeout first, so that the others wait too;
+//   - WAL, so that readers never wait for the writer, nor it for them;
+//   - synchronous FULL: what was committed survives a power failure. NORMAL
+//     could lose the last intents and records, which would leave a change in
+//     AWS that nothing here tells of;
+//   - foreign_keys, a check on ourselves;
+//   - a cache of 64 MB for the writer and 16 MB for each reader.
+var (
+	writerPragmas = []string{busyTimeout, "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(ON)", "cache_size(-65536)"}
+	readerPragmas = []string{busyTimeout, "foreign_keys(ON)", "cache_size(-16384)", "query_only(ON)"}
+)
+
+const busyTimeout = "busy_timeout(15000)" // patience, in milliseconds
+
+// Open opens the store in the file, which it makes the first time (mode 0600,
+// its folder 0700), and brings its schema up to date. CodeBadInput for a file
+// of another program, of a newer asr, or written with another key.
+func Open(ctx context.Context, path string, v Vault) (*Store, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", path, err)
+	}
+	if err := create(ctx, path); err != nil {
+		return nil, fmt.Errorf("open %s: %w", path, err)
+	}
+	s := &Store{vault: v}
+	if s.write, err = sql.Open("sqlite", dsn(path, writerPragmas)+"&_txlock=immediate"); err != nil {
+		return nil, fmt.Errorf("open %s: %w", path, err)
+	}
+	s.write.SetMaxOpenConns(1)
+	if s.read, err = sql.Open("sqlite", dsn(path, readerPragmas)); err != nil {
+		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), s.write.Close())
+	}
+	s.read.SetMaxOpenConns(readers)
+	s.read.SetMaxIdleConns(readers)
+	if err := s.prepare(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), s.read.Close(), s.write.Close())
+	}
+	return s, nil
+}
+
+// create makes the file before SQLite does, for the sake of its mode; SQLite
+// gives the same mode to the files that it puts beside it. A file of somebody
+// else stays as it is.
+func create(ctx context.Context, path string) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	info, err := f.Stat()
+	if err == nil && info.Size() > 0 {
+		err = probe(ctx, path)
+	}
+	if err == nil && runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 { // Windows has no such mode
+		err = f.Chmod(0o600)
+	}
+	return errors.Join(err, f.Close())
+}
+
+func dsn(path string, pragmas []string) string {
+	path = filepath.ToSlash(path)
+	if !strings.HasPrefix(path, "/") { // C:/…
+		path = "/" + path
+	}
+	u := url.URL{Scheme: "file", Path: path, RawQuery: url.Values{"_pragma": pragmas}.Encode()}
+	return u.String()
+}
+
+// prepare is the first use of the file. Two processes that make a file at once
+// can find it busy in spite of the busy timeout, which doesn't apply while the
+// journal mode changes.
+func (s *Store) prepare(ctx context.Context) error {
+	for end := time.Now().Add(patience); ; {
+		err := s.migrate(ctx)
+		if !is(err, codeBusy) || time.Now().After(end) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// is reports whether an error is SQLite's with the (primary) result code.
+func is(err error, code int) bool {
+	var e *driver.Error
+	return errors.As(err, &e) && e.Code()&0xff == code
+}
+
+// Result codes (https://www.sqlite.org/rescode.html).
+const (
+	codeBusy     = 5
+	codeReadOnly = 8
+	codeNotADB   = 26
+)
+
+// Close waits for what is under way and closes the file.
+func (s *Store) Close() error {
+	_, _ = s.write.Exec("PRAGMA optimize") // statistics for the query planner: nice to have
+	return errors.Join(s.read.Close(), s.write.Close())
+}
+
+// update runs f in a transaction that has the write lock from its start.
+func (s *Store) update(ctx context.Context, f func(tx *sql.Tx) error) error {
+	tx, err := s.write.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback() }() // does nothing after Commit
+	if err := f(tx); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+// encode keeps all characters and numbers as they are.
+func encode(v any) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+}
+
+// seal encodes and encrypts a document.
+func (s *Store) seal(v any, aad string) ([]byte, error) {
+	doc, err := encode(v)
+	if err != nil {
+		return nil, err
+	}
+	return s.vault.Encrypt(doc, aad)
+}
+
+// unseal decrypts and decodes it.
+func (s *Store) unseal(doc []byte, aad string, v any) error {
+	plain, err := s.vault.Decrypt(doc, aad)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(plain, v)
+}
+
+// list runs a query and scans each row with f.
+func list[T any](ctx context.Context, db *sql.DB, scan func(rows *sql.Rows) (T, error), query string, args ...any) ([]T, error) {
+	rows, err := db.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var all []T
+	for rows.Next() {
+		v, err := scan(rows)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, v)
+	}
+	return all, rows.Err()
+}
+
+// document scans a row of one column that holds JSON.
+func document[T any](rows *sql.Rows) (v T, err error) {
+	var doc sql.RawBytes
+	if err := rows.Scan(&doc); err != nil {
+		return v, err
+	}
+	return v, json.Unmarshal(doc, &v)
+}
