@@ -133,6 +133,9 @@ func (s Spec) Locate(account, region string, r Resource) (Target, error) {
 		}
 	}
 	if s.Internal != nil && s.Internal.MatchString(r.ID) {
+		if s.Global {
+			t.Region = Home(t.Partition)
+		}
 		return t, nil
 	}
 	return t, &Error{Code: CodeBadTarget, Message: fmt.Sprintf("%q is not a resource of %s", r.ID, s.ID), Do: "it works on " + strings.Join(s.Resources, " or ")}

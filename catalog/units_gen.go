@@ -6,9 +6,13 @@ import (
 	"example.com/asr"
 	"example.com/asr/catalog/ec2"
 	"example.com/asr/catalog/iam"
+	"example.com/asr/catalog/kms"
+	"example.com/asr/catalog/lambda"
 	"example.com/asr/catalog/logs"
 	"example.com/asr/catalog/rds"
 	"example.com/asr/catalog/s3"
+	"example.com/asr/catalog/secretsmanager"
+	"example.com/asr/catalog/sqs"
 	"example.com/asr/remedy"
 )
 
@@ -16,10 +20,24 @@ import (
 func All(dial remedy.Dialer) []asr.Remediation {
 	return []asr.Remediation{
 		remedy.Bind(ec2.ClosePorts, dial),
+		remedy.Bind(ec2.DefaultSGClosed, dial),
+		remedy.Bind(ec2.EBSEncryptionDefault, dial),
+		remedy.Bind(ec2.IMDSv2, dial),
+		remedy.Bind(ec2.SnapshotsPrivate, dial),
+		remedy.Bind(ec2.SubnetNoPublicIP, dial),
+		remedy.Bind(ec2.VPCFlowLogs, dial),
+		remedy.Bind(iam.DisableUnusedCredentials, dial),
 		remedy.Bind(iam.PasswordPolicy, dial),
+		remedy.Bind(iam.RotateKeys, dial),
+		remedy.Bind(kms.Rotation, dial),
+		remedy.Bind(lambda.NotPublic, dial),
 		remedy.Bind(logs.Retention, dial),
 		remedy.Bind(rds.EncryptSnapshot, dial),
+		remedy.Bind(rds.MultiAZ, dial),
+		remedy.Bind(rds.NotPublic, dial),
 		remedy.Bind(s3.AccessLogging, dial),
 		remedy.Bind(s3.TLSOnly, dial),
+		remedy.Bind(secretsmanager.DeleteUnused, dial),
+		remedy.Bind(sqs.Encrypted, dial),
 	}
 }

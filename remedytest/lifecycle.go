@@ -116,6 +116,7 @@ func (x *cycleRun[P, S]) plan() asr.Plan {
 		}
 	}
 	x.closed(r.Plan.Before)
+	golden[S](x.t, *r.Plan)
 	if _, err := x.h.Engine.Cancel(x.t.Context(), r.ID, Actor, "only a plan"); err != nil {
 		x.t.Fatalf("%s: cancel: %v", x.c.Name, err)
 	}
