@@ -236,8 +236,12 @@ func (e *Engine) Kill(ctx context.Context, by Actor, reason string) error {
 	return e.c.Store.Commit(ctx, &Batch{Records: []Record{rec}})
 }
 
+// maxReports is how often a report is sent that AWS refuses for good.
+const maxReports = 10
+
 // Deliver sends the reports that are due and says how many it sent. Those that
-// fail are sent again later, for ever: they never change a run's outcome.
+// fail are sent again later, unless Security Hub doesn't know the finding any
+// more or goes on refusing: they never change a run's outcome.
 func (e *Engine) Deliver(ctx context.Context, to Reporter) (int, error) {
 	due, err := e.c.Store.Messages(ctx, e.now(), 100)
 	if err != nil {
@@ -245,14 +249,19 @@ func (e *Engine) Deliver(ctx context.Context, to Reporter) (int, error) {
 	}
 	sent := 0
 	for _, m := range due {
-		if rerr := to.Report(ctx, m.Report); rerr != nil {
+		rerr := to.Report(ctx, m.Report)
+		switch code := Classify(rerr); {
+		case rerr == nil:
+			sent++
+			err = e.c.Store.Delivered(ctx, m.ID)
+		case code == CodeNotFound, code == CodeAWS && m.Tries >= maxReports:
+			e.c.Log.WarnContext(ctx, "report given up", "finding", m.Report.Finding, "run", m.Report.Run, "error", rerr)
+			err = e.c.Store.Delivered(ctx, m.ID)
+		default:
 			m.Tries++
 			m.Error = rerr.Error()
 			m.DueAt = e.now().Add(min(backoff(5*time.Second, m.Tries), time.Hour))
 			err = e.c.Store.Postpone(ctx, m)
-		} else {
-			sent++
-			err = e.c.Store.Delivered(ctx, m.ID)
 		}
 		if err != nil {
 			return sent, err

@@ -73,6 +73,26 @@ func TestAPersonsSuppressedStopsARunThatHasNotBegun(t *testing.T) {
 	}
 }
 
+func TestAPersonsStatusUnderOurOwnNoteIsNoEcho(t *testing.T) {
+	w, c := one(t, nil)
+	c.fail = func(op string, _ asr.On) error {
+		if op == "write" {
+			return &asr.Error{Code: asr.CodeDenied, Do: "look"}
+		}
+		return nil
+	}
+	o := w.finding("f1", "T.1", "r")
+	w.ingest(o)
+	w.jump(time.Minute)
+	o.Note = asr.Note{By: asr.NoteAuthor, Text: "asr did not fix this"}
+	o.UserFields = map[string]string{asr.FieldWorkflow: asr.WorkflowNotified}
+	o.Status, o.At = asr.WorkflowSuppressed, w.clock()
+	w.ingest(o)
+	if d := w.get("f1").Decision; d.Reason != asr.ReasonSuppressed {
+		t.Errorf("decision %+v, want %s", d, asr.ReasonSuppressed)
+	}
+}
+
 func TestARunThatOthersWantGoesOnWithoutASuppressedFinding(t *testing.T) {
 	w, _ := one(t, auto)
 	o := w.finding("f1", "T.1", "r")

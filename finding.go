@@ -108,9 +108,24 @@ const (
 	OutcomeNotFixed         Outcome = "not_fixed"              // a run ended without fixing it
 	OutcomeReverted         Outcome = "reverted"               // somebody had it put back
 	OutcomeClosed           Outcome = "closed"                 // passed or archived without us
-	userFieldRun                    = "asr:run"                // user-defined field that our reports carry
 	defaultReevaluationTime         = 24 * time.Hour
 )
+
+// What marks our own reports on a finding: the note's author and user-defined
+// fields.
+const (
+	NoteAuthor    = "asr"
+	FieldRun      = "asr:run"      // the run that a report is of
+	FieldWorkflow = "asr:workflow" // the workflow status that it set
+)
+
+// Echo reports whether this is our own last report and nothing else: our note
+// stands, and the status is the one that came with it. Once a person sets
+// another status it is no echo any more, though our note still stands.
+func (w Workflow) Echo() bool {
+	set, ok := w.UserFields[FieldWorkflow]
+	return w.Note.By == NoteAuthor && (!ok || set == w.Status)
+}
 
 // Source says how an observation of a finding came.
 type Source string

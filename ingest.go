@@ -9,9 +9,6 @@ import (
 	"time"
 )
 
-// NoteAuthor is who our own notes on findings are by.
-const NoteAuthor = "asr"
-
 // Intake counts what became of observations.
 type Intake struct {
 	New        int      `json:"new"`
@@ -52,7 +49,7 @@ func (e *Engine) observe(ctx context.Context, o Observation, in *Intake) error {
 	}
 	b := Batch{}
 	reopened := workflow && f.Status == WorkflowNew && (was == WorkflowSuppressed || was == WorkflowResolved)
-	echo := f.Note.By == NoteAuthor && workflow && !provider
+	echo := workflow && !provider && f.Echo()
 	switch {
 	case o.Source == SourceCustomAction:
 		err = e.consider(ctx, &f, &b, e.console(o))

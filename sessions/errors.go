@@ -60,7 +60,7 @@ func (p *piece) denied(err error, message string) error {
 	case strings.Contains(low, "sts:setsourceidentity"):
 		return p.noSource(err)
 	case strings.Contains(strings.ReplaceAll(low, " ", ""), "sourceidentity"):
-		return fail(asr.CodeNoRole, "your own session has a source identity already, which AWS doesn't let asr change", "keep it (keep_source), or start asr with credentials whose session has none; see "+accountsPage)
+		return fail(asr.CodeNoRole, "your own session has a source identity already, which AWS doesn't let asr change", "keep it (--keep-source-identity), or start asr with credentials whose session has none; see "+accountsPage)
 	case by == "identity-based policy":
 		return fail(asr.CodeNoRole, "asr's own credentials may not assume "+p.role, fmt.Sprintf("allow them sts:AssumeRole and sts:SetSourceIdentity on it, or use asr's hub role; see %s", accountsPage))
 	}
@@ -71,7 +71,7 @@ func (p *piece) denied(err error, message string) error {
 func (p *piece) noSource(err error) error {
 	return &asr.Error{
 		Code: asr.CodeNoRole, Message: p.role + " doesn't let asr name who acts", Err: err,
-		Do: fmt.Sprintf("update asr-member in account %s and allow asr's own role sts:SetSourceIdentity; if your own session has a source identity already, keep it (keep_source); see %s", accountOf(p.role), accountsPage),
+		Do: fmt.Sprintf("update asr-member in account %s and allow asr's own role sts:SetSourceIdentity; if your own session has a source identity already, keep it (--keep-source-identity); see %s", accountOf(p.role), accountsPage),
 	}
 }
 

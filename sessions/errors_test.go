@@ -31,7 +31,7 @@ func TestWhatSTSSaysBecomesAdvice(t *testing.T) {
 		{"a boundary denies", fault{403, "AccessDenied", user + "sts:AssumeRole" + role + " with an explicit deny in a permissions boundary: arn:aws:iam::1:policy/b"}, asr.CodeDenied, "permissions boundary", "exclude the account"},
 		{"no SCP allows", fault{403, "AccessDenied", user + "sts:AssumeRole" + role + " because no service control policy allows the sts:AssumeRole action"}, asr.CodeDenied, "no service control policy allows", "exclude the account"},
 		{"no name may be given", fault{403, "AccessDenied", user + "sts:SetSourceIdentity" + role}, asr.CodeNoRole, "name who acts", "sts:SetSourceIdentity"},
-		{"a name was given before", fault{403, "AccessDenied", "The calling session already has a source identity; it cannot be changed"}, asr.CodeNoRole, "source identity already", "keep_source"},
+		{"a name was given before", fault{403, "AccessDenied", "The calling session already has a source identity; it cannot be changed"}, asr.CodeNoRole, "source identity already", "--keep-source-identity"},
 		{"the Region is off in the account", fault{403, "RegionDisabledException", "STS is not activated in this region for account:222222222222."}, asr.CodeRegionOff, "can't be reached in eu-west-1", "enable eu-west-1 in account 222222222222"},
 		{"our session is over", fault{403, "ExpiredToken", "The security token included in the request is expired"}, asr.CodeDenied, "expired", "sign in again"},
 		{"our key is gone", fault{403, "InvalidClientTokenId", "The security token included in the request is invalid"}, asr.CodeDenied, "asr's own AWS credentials", "configure credentials"},
