@@ -20,7 +20,7 @@ build: ## Build bin/asr
 	@go build -ldflags '-s -w -X main.version=$(VERSION)' -o bin/asr ./cmd/asr
 
 .PHONY: test
-test: venv generated vet unit size ## All that CI checks
+test: venv generated vet lint unit size ## All that CI checks
 
 .PHONY: unit
 unit: ## Run all tests
@@ -37,7 +37,7 @@ vet: ## Look for mistakes that compile, and for unformatted files
 
 .PHONY: lint
 lint: ## Run golangci-lint (built from tools/go.mod the first time)
-	@cd tools && GOFLAGS=-buildvcs=false go build -o ../bin/golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+	@cd tools && go build -o ../bin/golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 	@bin/golangci-lint run ./...
 
 .PHONY: generate

@@ -136,7 +136,7 @@ func Merge(doc json.RawMessage, changes []Change) (json.RawMessage, error) {
 			return nil, err
 		}
 		var is any
-		ok := true
+		var ok bool
 		if v, is, ok = merge(v, c.Path, from, to); !ok {
 			conflicts = append(conflicts, Change{Path: c.Path, From: c.From, To: encode(is)})
 		}

@@ -14,10 +14,10 @@ const together = 32
 
 var races = []clause{
 	{"32 who change one run and its chain at once lose no change", func(t *testing.T, s asr.Store) {
-		r := put(t, s, newRun("r-1"))
+		put(t, s, newRun("r-1"))
 		putFinding(t, s, newFinding("f-1"))
 		allAtOnce(t, func(i int) error { return Retry(t.Context(), func() error { return touch(t.Context(), s, i) }) })
-		r = load(t, s, "r-1")
+		r := load(t, s, "r-1")
 		records, err := s.Records(t.Context(), "r-1")
 		noError(t, err)
 		f, err := s.Finding(t.Context(), "f-1")
