@@ -22,6 +22,7 @@ var may = map[string][]string{
 	"playbook":    {"yamlfile"},
 	"policy":      {"yamlfile"},
 	"sessions":    {"remedy"},
+	"configrules": {"remedy"},
 	"sandbox":     {"sandbox", "sessions"},
 	"remedytest":  {"remedy", "memory", "sandbox", "sessions"},
 	"audit":       {},

@@ -116,7 +116,7 @@ func (e *Engine) parameters(w *work, asked map[string]json.RawMessage) error {
 	var err error
 	w.params, w.sources, err = ResolveParams(w.match.Bounds,
 		Layer{"default", fields(defaults)}, Layer{w.match.Playbook, w.match.Playbooks}, Layer{"finding", w.match.Finding},
-		Layer{"policy", e.c.Policy.Params(w.facts)}, Layer{"request", asked})
+		Layer{"policy", e.c.Policy.Params(w.facts)}, Layer{requestLayer, asked})
 	if err != nil {
 		return err
 	}

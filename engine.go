@@ -20,6 +20,7 @@ type Config struct {
 	Matcher      Matcher
 	Policy       Policy // nil: there is none, and nothing is automatic
 	Vault        Vault
+	Rules        Rules                      // nil: parameters come from findings alone
 	Clock        Clock                      // nil: the system's
 	NewID        func(now time.Time) string // nil: sortable by time, 45 random bits
 	Log          *slog.Logger               // nil: silent

@@ -133,12 +133,17 @@ type world struct {
 	store  *memory.Store
 	engine *asr.Engine
 	units  map[string]string // control → remediation
+	rules  asr.Rules
 	mu     sync.Mutex
 	now    time.Time
 	ids    int
 }
 
-func (w *world) Match(f asr.Finding) (asr.Match, error) { return w.Control(f.Control) }
+func (w *world) Match(f asr.Finding) (asr.Match, error) {
+	m, err := w.Control(f.Control)
+	m.Finding = f.Parameters
+	return m, err
+}
 func (w *world) Control(id string) (asr.Match, error) {
 	unit, ok := w.units[id]
 	if !ok {
@@ -183,8 +188,12 @@ func newWorld(t *testing.T, p asr.Policy, units ...asr.Remediation) *world {
 			w.units[control] = u.Spec.ID
 		}
 	}
-	w.engine = asr.New(asr.Config{Store: w.store, Remediations: units, Matcher: w, Policy: p, Vault: mirror{}, Clock: w.clock, NewID: w.newID})
+	w.engine = w.build(p, units...)
 	return w
+}
+
+func (w *world) build(p asr.Policy, units ...asr.Remediation) *asr.Engine {
+	return asr.New(asr.Config{Store: w.store, Remediations: units, Matcher: w, Policy: p, Vault: mirror{}, Rules: w.rules, Clock: w.clock, NewID: w.newID})
 }
 
 func (w *world) clock() time.Time {

@@ -13,6 +13,9 @@ type Layer struct {
 	Values map[string]json.RawMessage
 }
 
+// requestLayer is the source of what a person set.
+const requestLayer = "request"
+
 // ResolveParams lays parameters over each other, later layers over earlier
 // ones, and tells of each value where it comes from. It fails with
 // CodeBadParams if the outcome is weaker than a bound demands.

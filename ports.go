@@ -2,6 +2,7 @@ package asr
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"time"
 )
@@ -181,6 +182,12 @@ type APICall struct {
 // changes a run's outcome.
 type Reporter interface {
 	Report(ctx context.Context, r Report) error
+}
+
+// Rules reads what a Config rule in a member account is parameterised with.
+type Rules interface {
+	// InputParameters are a rule's, by name; none if the rule has none or is gone.
+	InputParameters(ctx context.Context, on On, rule string) (map[string]json.RawMessage, error)
 }
 
 // Clock tells the time, so that tests can.

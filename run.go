@@ -81,7 +81,8 @@ type Run struct {
 	Tries    int      `json:"tries,omitempty"`    // of the present state, for back-off
 	Error    *Failure `json:"error,omitempty"`
 	Undo     *Undo    `json:"undo,omitempty"`
-	Resolved bool     `json:"resolved,omitempty"` // the target is canonical
+	Resolved bool     `json:"resolved,omitempty"` // the target is canonical, the parameters are complete
+	Notes    []string `json:"notes,omitempty"`    // what a plan must warn of
 
 	NextAt    time.Time `json:"nextAt"` // not before
 	Since     time.Time `json:"since"`  // of the present state

@@ -2,6 +2,7 @@ package asr
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -54,6 +55,9 @@ func (e *Engine) Step(ctx context.Context, id string) (Next, error) {
 func (e *Engine) plan(ctx context.Context, b *batch, u Remediation) (Next, error) {
 	r := b.Run
 	if !r.Resolved {
+		if err := e.complete(ctx, r); err != nil {
+			return e.trouble(ctx, b, err, StateCannotPlan)
+		}
 		t, err := u.Resolve(ctx, r.on())
 		if err != nil {
 			return e.trouble(ctx, b, err, StateCannotPlan)
@@ -75,6 +79,43 @@ func (e *Engine) plan(ctx context.Context, b *batch, u Remediation) (Next, error
 	b.record("planned", "", p)
 	e.route(b, u)
 	return e.commit(ctx, b)
+}
+
+// complete reads the parameters of the Config rule behind the run's finding,
+// where the finding itself doesn't carry the control's. A rule that can't be
+// read leaves the others, and the plan says so.
+func (e *Engine) complete(ctx context.Context, r *Run) error {
+	if e.c.Rules == nil || len(r.Findings) == 0 || len(fields(r.Params)) == 0 {
+		return nil
+	}
+	f, err := e.c.Store.Finding(ctx, r.Findings[0])
+	if err != nil || f.Rule == "" || len(f.Parameters) > 0 {
+		return err
+	}
+	on := r.on()
+	on.Region = f.Region
+	f.Parameters, err = e.c.Rules.InputParameters(ctx, on, f.Rule)
+	switch {
+	case transient(err) || ctx.Err() != nil:
+		return err
+	case err != nil:
+		r.Notes = append(r.Notes, fmt.Sprintf("The parameters of Config rule %s couldn't be read (%s): the defaults stand.", f.Rule, Classify(err)))
+		return nil
+	case len(f.Parameters) == 0:
+		return nil
+	}
+	asked := map[string]json.RawMessage{}
+	for name, v := range fields(r.Params) {
+		if r.Sources[name] == requestLayer {
+			asked[name] = v
+		}
+	}
+	w, no := e.understand(f, request{params: asked})
+	if no.Mode != "" {
+		return &Error{Code: CodeBadParams, Message: no.Why, Do: "correct the parameters of Config rule " + f.Rule}
+	}
+	r.Params, r.Sources = w.params, w.sources
+	return nil
 }
 
 // settleClaim moves the claim to the resolved target. If another run has that
@@ -159,7 +200,7 @@ func makePlan(ctx context.Context, u Remediation, r *Run, now time.Time) (p Plan
 		Remediation: u.Spec.ID, Version: u.Spec.Version, Target: r.Target, Params: r.Params, Sources: r.Sources,
 		Before: before, Changes: changes, Grants: on.Narrow(u.Spec.WriteGrants()), MadeAt: now,
 	}
-	p.Warnings = warnings(u.Spec, r.Facts, changes)
+	p.Warnings = append(warnings(u.Spec, r.Facts, changes), r.Notes...)
 	p.Hash = p.hash()
 	return p, nil
 }
