@@ -1,0 +1,86 @@
+package s3
+
+import (
+	"testing"
+
+	"example.com/asr"
+	"example.com/asr/remedy"
+	"example.com/asr/remedytest"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"pgregory.net/rapid"
+)
+
+func TestBlockPublicAccess(t *testing.T) {
+	t.Parallel()
+	acct := remedytest.NewAccount(t)
+	api := s3.NewFromConfig(acct.Config)
+	put := func(name string, b blocks) {
+		_, err := api.PutPublicAccessBlock(t.Context(), &s3.PutPublicAccessBlockInput{Bucket: &name, PublicAccessBlockConfiguration: &types.PublicAccessBlockConfiguration{
+			BlockPublicAcls: &b.BlockACLs, IgnorePublicAcls: &b.IgnoreACLs, BlockPublicPolicy: &b.BlockPolicy, RestrictPublicBuckets: &b.Restrict,
+		}})
+		remedytest.Must(t, name, err)
+	}
+	view := func(name string) func() any {
+		return func() any {
+			out, err := api.GetPublicAccessBlock(t.Context(), &s3.GetPublicAccessBlockInput{Bucket: &name})
+			if remedy.Is(err, "NoSuchPublicAccessBlockConfiguration") {
+				return nil
+			}
+			return remedytest.Must(t, out, err).PublicAccessBlockConfiguration
+		}
+	}
+	unset, some, off := newBucket(t, acct, "unset"), newBucket(t, acct, "some"), newBucket(t, acct, "off")
+	put(some, blocks{BlockACLs: true, Restrict: true})
+	put(off, blocks{})
+	everything := `{"blockAcls":true,"blockPolicy":true,"ignoreAcls":true,"restrict":true}`
+	remedytest.Lifecycle(t, acct, BlockPublicAccess, remedytest.Case{
+		Name: "nothing is set", Control: "S3.2", Resource: acct.Expand(bucket, unset), View: view(unset),
+		Want:    []string{"blocks: none → " + everything},
+		Foreign: func() { put(unset, blocks{BlockACLs: true}) },
+	}, remedytest.Case{
+		Name: "two of four", Control: "S3.3", Resource: acct.Expand(bucket, some), View: view(some),
+		Want: []string{"blocks.blockPolicy: false → true", "blocks.ignoreAcls: false → true"},
+	}, remedytest.Case{
+		Name: "all four off, which is not the same as unset; a bare name", Control: "CloudTrail.6", Resource: off, View: view(off),
+		Want: []string{"blocks.blockAcls: false → true", "blocks.blockPolicy: false → true", "blocks.ignoreAcls: false → true", "blocks.restrict: false → true"},
+		Gone: func() {
+			_, err := api.DeleteBucket(t.Context(), &s3.DeleteBucketInput{Bucket: &off})
+			remedytest.Must(t, 0, err)
+		},
+	})
+}
+
+func TestABucketOfAnotherAccountIsNotTouched(t *testing.T) {
+	t.Parallel()
+	acct, other := remedytest.NewAccount(t), remedytest.NewAccount(t)
+	theirs := newBucket(t, other, "theirs")
+	h := remedytest.NewHarness(acct, BlockPublicAccess)
+	r, err := h.Request(t.Context(), remedytest.Case{Control: "S3.2", Resource: acct.Expand(bucket, theirs)}, false)
+	r, err2 := h.Drive(t.Context(), remedytest.Must(t, r, err).ID)
+	if remedytest.Must(t, r, err2); r.State != asr.StateCannotPlan || r.Error == nil || r.Error.Code != asr.CodeDenied {
+		t.Errorf("the run ended %s %+v, want cannot_plan with access_denied", r.State, r.Error)
+	}
+}
+
+func anyBlocks(t *rapid.T) publicAccess {
+	b := rapid.Custom(func(t *rapid.T) *blocks {
+		flag := func(name string) bool { return rapid.Bool().Draw(t, name) }
+		return &blocks{flag("blockACLs"), flag("ignoreACLs"), flag("blockPolicy"), flag("restrict")}
+	})
+	return publicAccess{rapid.OneOf(rapid.Just[*blocks](nil), b).Draw(t, "blocks")}
+}
+
+func TestBlocksAreOnlyEverTurnedOn(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		now := anyBlocks(t)
+		for _, u := range []remedy.Unit[none, publicAccess]{BlockPublicAccess, AccountBlockPublicAccess} {
+			remedytest.Stable(t, u, remedy.On[none]{}, now, "blocks")
+			to, err := u.Want(remedy.On[none]{}, now)
+			if err != nil || *to.Blocks != (blocks{true, true, true, true}) {
+				t.Fatalf("%+v becomes %+v, %v", now.Blocks, to.Blocks, err)
+			}
+		}
+	})
+}
