@@ -4,6 +4,8 @@ package catalog
 
 import (
 	"example.com/asr"
+	"example.com/asr/catalog/cloudtrail"
+	"example.com/asr/catalog/cloudwatch"
 	"example.com/asr/catalog/ec2"
 	"example.com/asr/catalog/iam"
 	"example.com/asr/catalog/kms"
@@ -19,6 +21,9 @@ import (
 // All binds every unit of the catalogue, sorted by service and name, through dial.
 func All(dial remedy.Dialer) []asr.Remediation {
 	return []asr.Remediation{
+		remedy.Bind(cloudtrail.Enabled, dial),
+		remedy.Bind(cloudtrail.LogValidation, dial),
+		remedy.Bind(cloudwatch.Watch, dial),
 		remedy.Bind(ec2.ClosePorts, dial),
 		remedy.Bind(ec2.DefaultSGClosed, dial),
 		remedy.Bind(ec2.EBSEncryptionDefault, dial),
@@ -36,6 +41,8 @@ func All(dial remedy.Dialer) []asr.Remediation {
 		remedy.Bind(rds.MultiAZ, dial),
 		remedy.Bind(rds.NotPublic, dial),
 		remedy.Bind(s3.AccessLogging, dial),
+		remedy.Bind(s3.AccountBlockPublicAccess, dial),
+		remedy.Bind(s3.BlockPublicAccess, dial),
 		remedy.Bind(s3.TLSOnly, dial),
 		remedy.Bind(secretsmanager.DeleteUnused, dial),
 		remedy.Bind(sqs.Encrypted, dial),

@@ -14,13 +14,13 @@ const (
 	ours    = "arn:{partition}:cloudtrail:{region}:{account}:trail/" + ourName
 	anyOne  = "arn:{partition}:cloudtrail:*:*:trail/*" // also the organization's, which another account owns
 	bucket  = "arn:{partition}:s3:::{params.bucket}"
-	alias   = "arn:{partition}:kms:{region}:{account}:{params.key}"
+	alias   = "arn:{partition}:kms:{region}:{account}:alias/{params.key}"
 	anyKey  = "arn:{partition}:kms:{region}:{account}:key/*" // a key has no name before it is made
 )
 
 type store struct {
 	Bucket string `json:"bucket" doc:"The bucket that the log goes to; {account} and {region} are filled in. It is made if it isn't there."`
-	Key    string `json:"key" doc:"The alias of the KMS key that the log is encrypted with, as in alias/asr-trail. A key is made if there is none of that name. Empty: S3's own key."`
+	Key    string `json:"key" doc:"The name of the KMS key that the log is encrypted with: its alias without alias/. A key is made if there is none of that name. Empty: S3's own key."`
 }
 
 // recording is what records the account's events. What doesn't exist is empty.
@@ -58,10 +58,10 @@ var Enabled = remedy.Unit[store, recording]{
 		Locks:   []string{"cloudtrail-enabled/{account}", bucket},
 		Settle:  5 * time.Second,
 	},
-	Controls: map[string]store{"CloudTrail.1": {"asr-trail-{account}-{region}", "alias/asr-trail"}, "CloudTrail.3": {"asr-trail-{account}-{region}", "alias/asr-trail"}},
+	Controls: map[string]store{"CloudTrail.1": {"asr-trail-{account}-{region}", "asr-trail"}, "CloudTrail.3": {"asr-trail-{account}-{region}", "asr-trail"}},
 	Validate: func(on remedy.On[store]) error {
-		if key := on.Params.Key; key != "" && (!strings.HasPrefix(key, "alias/") || strings.HasPrefix(key, "alias/aws/")) {
-			return errors.New("key must be an alias of your own, as in alias/asr-trail, or empty")
+		if key := on.Params.Key; strings.HasPrefix(key, "aws/") || strings.HasPrefix(key, "alias/") || strings.HasPrefix(key, "arn:") {
+			return errors.New("key must be the name of a key of your own, as in asr-trail, or empty")
 		}
 		return nil
 	},

@@ -43,7 +43,7 @@ func makeKey(ctx context.Context, api *kms.Client, on remedy.On[store]) error {
 		_, err = api.EnableKeyRotation(ctx, &kms.EnableKeyRotationInput{KeyId: id})
 	}
 	if err == nil {
-		_, err = api.CreateAlias(ctx, &kms.CreateAliasInput{AliasName: aws.String(on.Expand("{params.key}")), TargetKeyId: id})
+		_, err = api.CreateAlias(ctx, &kms.CreateAliasInput{AliasName: aws.String(on.Expand("alias/{params.key}")), TargetKeyId: id})
 	}
 	return remedy.Unless(err, "AlreadyExistsException")
 }
