@@ -168,7 +168,7 @@ func (e *Engine) Cancel(ctx context.Context, id string, by Actor, why string) (R
 func (e *Engine) cancel(ctx context.Context, id string, by Actor, event, why string) (Run, error) {
 	return e.update(ctx, id, by, func(b *batch) error {
 		r := b.Run
-		if !r.State.Open() || r.State.Begun() {
+		if !r.State.Open() || r.State.Begun() && (r.State != StateApplying || r.wrote()) {
 			return &Error{Code: CodeNotAllowed, Message: fmt.Sprintf("run %s is %s: it can't be stopped any more", id, r.State), Do: "asr revert " + id + " puts it back once it has ended"}
 		}
 		r.Error = &Failure{Code: CodeNotAllowed, Message: event + " by " + by.Name + ": " + why}

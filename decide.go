@@ -199,7 +199,7 @@ func (e *Engine) claim(f *Finding, b *Batch, w work, d Decision, last *Run, req 
 	}
 	switch {
 	case r.Version == 0:
-		r.Decision = d
+		r.Decision, r.Wanted = d, d.Mode
 		bb.record("claimed", string(d.Reason), map[string]any{"decision": d, "finding": f.ID, "target": r.Target, "control": r.Control, "params": r.Params})
 	case bb.promotes(d) || !follows:
 		bb.record("joined", string(d.Reason), map[string]any{"decision": d, "finding": f.ID})
@@ -218,13 +218,13 @@ func (e *Engine) claim(f *Finding, b *Batch, w work, d Decision, last *Run, req 
 func (b *batch) promotes(d Decision) bool {
 	rank := []Mode{ModeOff, ModeObserve, ModeAsk, ModeAuto}
 	r := b.Run
-	return (r.State.Waits() || r.State == StateClaimed) && slices.Index(rank, d.Mode) > slices.Index(rank, r.Decision.Mode)
+	return (r.State.Waits() || r.State == StateClaimed) && slices.Index(rank, d.Mode) > slices.Index(rank, r.Wanted)
 }
 
 // promote takes it further. It is planned again, since its plan may be old.
 func (b *batch) promote(d Decision, actor Actor) {
 	if b.promotes(d) {
-		b.Run.Decision, b.Run.Actor = d, actor
+		b.Run.Decision, b.Run.Wanted, b.Run.Actor = d, d.Mode, actor
 		b.enter(StateClaimed)
 	}
 }

@@ -29,7 +29,6 @@ const (
 	ReasonNotFailing    Reason = "not_failing"    // passed or archived
 	ReasonSuppressed    Reason = "suppressed"     // a person suppressed the finding
 	ReasonResolved      Reason = "resolved"       // a person resolved the finding
-	ReasonOwnEcho       Reason = "own_echo"       // our own report came back
 	ReasonBadTarget     Reason = "bad_target"     // the finding names no resource that can be worked on
 	ReasonBadParameters Reason = "bad_parameters" // the parameters are wrong, or weaker than the standard demands
 
@@ -55,13 +54,16 @@ type Decision struct {
 
 // Facts are what a policy decides on.
 type Facts struct {
-	Control, Remediation      string
-	Account, Region, Resource string // Resource: an ARN
-	Severity                  string // one of Severities
-	Risk                      Risk
-	Tags                      map[string]string // nil: not known
-	ManagedBy                 string            // "cloudformation", "terraform", "none"; "": not known
-	Console                   bool              // asked for by a Security Hub custom action
+	Control     string            `json:"control"`
+	Remediation string            `json:"remediation"`
+	Account     string            `json:"account"`
+	Region      string            `json:"region"`
+	Resource    string            `json:"resource"` // an ARN
+	Severity    string            `json:"severity"` // one of Severities
+	Risk        Risk              `json:"risk"`
+	Tags        map[string]string `json:"tags"`              // nil: not known
+	ManagedBy   string            `json:"managedBy"`         // "cloudformation", "terraform", "none"; "": not known
+	Console     bool              `json:"console,omitempty"` // asked for by a Security Hub custom action
 }
 
 // Policy decides. Its answers depend on nothing but the facts.

@@ -154,8 +154,13 @@ func TestAFailedFixIsNotTriedAgainByItself(t *testing.T) {
 func TestPassedClosesAndConfirms(t *testing.T) {
 	w, _ := one(t, auto)
 	passed := func(o *asr.Observation) { o.Compliance = asr.CompliancePassed }
+	if in := w.ingest(w.finding("never failed", "T.1", "r", passed)); in.Passing != 1 {
+		t.Errorf("a finding that never failed is kept: %+v", in)
+	}
+	w.ingest(w.finding("closed", "T.1", "r"))
+	w.jump(time.Hour)
 	w.ingest(w.finding("closed", "T.1", "r", passed))
-	if f := w.get("closed"); f.Outcome != asr.OutcomeClosed || f.Run != "" {
+	if f := w.get("closed"); f.Outcome != asr.OutcomeClosed {
 		t.Errorf("a finding that passes is %s", f.Outcome)
 	}
 	w.drive(w.ingest(w.finding("f1", "T.1", "r")).Runs[0])
@@ -231,7 +236,6 @@ func TestEachDecisionHasOneReason(t *testing.T) {
 		"high risk":               {auto, high, nil, asr.ModeAsk, asr.ReasonHighRisk},
 		"high risk and named":     {fixed{auto.d, true}, high, nil, asr.ModeAuto, asr.ReasonRule},
 		"suppressed":              {auto, plain, func(o *asr.Observation) { o.Status = asr.WorkflowSuppressed }, asr.ModeOff, asr.ReasonSuppressed},
-		"passed":                  {auto, plain, func(o *asr.Observation) { o.Compliance = asr.CompliancePassed }, asr.ModeOff, asr.ReasonNotFailing},
 		"console, plan only":      {mode(asr.ModeAuto, asr.ReasonConsoleAction), plain, action("Plan with ASR"), asr.ModeObserve, asr.ReasonConsoleAction},
 		"console, and off stands": {mode(asr.ModeOff, asr.ReasonRule), plain, action("Remediate with ASR"), asr.ModeOff, asr.ReasonRule},
 	} {

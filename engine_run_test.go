@@ -322,22 +322,32 @@ func TestAThrottledStepIsTakenAgain(t *testing.T) {
 
 func TestTheKillSwitchMakesARunWaitForAsLongAsItTakes(t *testing.T) {
 	w, c := one(t, auto)
-	on := true
-	c.fail = func(op string, _ asr.On) error {
-		if on && op == "write" {
-			return &asr.Error{Code: asr.CodeKilled, Message: "stopped"}
+	if err := w.engine.Kill(t.Context(), ada, "a freeze"); err != nil {
+		t.Fatal(err)
+	}
+	wait := func(id string) {
+		t.Helper()
+		for range 200 {
+			next, err := w.engine.Step(t.Context(), id)
+			if err != nil || next.Done {
+				t.Fatalf("done %v, %v", next.Done, err)
+			}
+			w.jump(next.After)
 		}
-		return nil
+		if r := w.run(id); r.Error == nil || r.Error.Code != asr.CodeKilled || r.Chain.Seq > 3 || len(c.writes) > 0 {
+			t.Fatalf("waiting, the run is %+v", r)
+		}
 	}
 	id := w.ingest(w.finding("f1", "T.1", "r")).Runs[0]
-	for range 200 {
-		next, err := w.engine.Step(t.Context(), id)
-		if err != nil || next.Done {
-			t.Fatalf("done %v, %v", next.Done, err)
-		}
-		w.jump(next.After)
+	wait(id)
+	if _, err := w.engine.Cancel(t.Context(), id, ada, "no longer wanted"); err != nil {
+		t.Errorf("a run that has written nothing can't be cancelled: %v", err)
 	}
-	on = false
+	id = w.ingest(w.finding("f2", "T.1", "r")).Runs[0]
+	wait(id)
+	if err := w.engine.Kill(t.Context(), ada, ""); err != nil {
+		t.Fatal(err)
+	}
 	w.expect(w.drive(id), asr.StateVerified)
 }
 

@@ -111,6 +111,11 @@ const (
 	defaultReevaluationTime         = 24 * time.Hour
 )
 
+// Outcomes are all outcomes.
+var Outcomes = []Outcome{
+	OutcomeOpen, OutcomeRunning, OutcomeFixed, OutcomeConfirmed, OutcomeStillFailed, OutcomeNotFixed, OutcomeReverted, OutcomeClosed,
+}
+
 // What marks our own reports on a finding: the note's author and user-defined
 // fields.
 const (

@@ -14,6 +14,7 @@ type Intake struct {
 	New        int      `json:"new"`
 	Updated    int      `json:"updated"`
 	Duplicates int      `json:"duplicates"` // told nothing new
+	Passing    int      `json:"passing"`    // never failed here: not kept
 	Runs       []string `json:"runs"`       // started, or joined, in order
 }
 
@@ -45,6 +46,10 @@ func (e *Engine) observe(ctx context.Context, o Observation, in *Intake) error {
 	provider, workflow := f.Observe(o)
 	if !provider && !workflow && o.Source != SourceCustomAction {
 		in.Duplicates++
+		return nil
+	}
+	if isNew && !f.Failing() {
+		in.Passing++
 		return nil
 	}
 	b := Batch{}

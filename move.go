@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -89,6 +90,9 @@ func pathMakes(r *Run, c Change) string {
 // write saves the intent, writes once, and saves that it did.
 func (e *Engine) write(ctx context.Context, b *batch, u Remediation, now, goal json.RawMessage, left, changes []Change) (Next, error) {
 	r := b.Run
+	if err := e.killed(ctx); err != nil { // the sessions ask too, at each call
+		return e.trouble(ctx, b, err, StatePartly)
+	}
 	intent := Intent{Token: token(r, left), At: b.now}
 	for _, c := range left {
 		if arn := pathMakes(r, c); arn != "" && r.State == StateApplying {
@@ -105,10 +109,13 @@ func (e *Engine) write(ctx context.Context, b *batch, u Remediation, now, goal j
 		*writes++
 	}
 	if *writes > maxWrites || intent.Stalls > maxStalls {
-		return e.fail(ctx, b, StatePartly, &Error{Code: CodeTooManySteps, Message: "writes were accepted but changed nothing", Do: "look at the resource: " + fieldList(left)})
+		return e.fail(ctx, b, StatePartly, &Error{Code: CodeTooManySteps, Message: "writes were accepted but changed nothing", Do: "look at the resource: " + strings.Join(names(left), ", ")})
 	}
+	again := r.Intent != nil && r.Intent.Token == intent.Token && r.Tries > 0
 	r.Intent = &intent
-	b.record("intent", "", map[string]any{"token": intent.Token, "makes": intent.Makes, "changes": left})
+	if !again { // a step that waited for the kill switch or for AWS is told of once
+		b.record("intent", "", map[string]any{"token": intent.Token, "makes": intent.Makes, "fields": names(left)})
+	}
 	if next, err := e.commit(ctx, b); err != nil || next.Step == "again" {
 		return next, err
 	}
@@ -126,20 +133,31 @@ func (e *Engine) write(ctx context.Context, b *batch, u Remediation, now, goal j
 	return e.commit(ctx, after)
 }
 
+// killed is an error while the kill switch is on.
+func (e *Engine) killed(ctx context.Context) error {
+	reason, err := e.c.Store.Setting(ctx, KillSwitch)
+	if err != nil {
+		return err
+	}
+	if reason != "" {
+		return &Error{Code: CodeKilled, Message: "the kill switch is on: " + reason, Do: "asr kill-switch off lets writes go on"}
+	}
+	return nil
+}
+
 // token is the same for every try of one step of one run.
 func token(r *Run, left []Change) string {
 	p := Plan{Remediation: r.ID, Target: r.Target, Changes: left}
 	return p.hash()[:32]
 }
 
-func fieldList(changes []Change) (s string) {
-	for i, c := range changes {
-		if i > 0 {
-			s += ", "
-		}
-		s += c.Field()
+// names lists changes without their values, which stand in the run alone: the
+// audit log holds the plan's hash, and so proves them, but isn't encrypted.
+func names(changes []Change) (fields []string) {
+	for _, c := range changes {
+		fields = append(fields, c.Field())
 	}
-	return s
+	return fields
 }
 
 // writeFailed looks what a failed write left behind, to end in the right state.

@@ -63,7 +63,8 @@ type RunStore interface {
 	Run(ctx context.Context, id string) (Run, error)
 	// Runs lists runs, newest first.
 	Runs(ctx context.Context, q RunQuery) (runs []Run, next string, err error)
-	// LastRun returns the newest run with the claim, open or not. ErrNotFound.
+	// LastRun returns the open run that has the claim, else the newest that had it
+	// last and was not cancelled. ErrNotFound.
 	LastRun(ctx context.Context, claim string) (Run, error)
 	// Lease hands out the open run that is due longest (NextAt ≤ now, its state
 	// doesn't wait for a person, not leased beyond now) until now+ttl; only that

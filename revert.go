@@ -97,7 +97,7 @@ func (e *Engine) revert(ctx context.Context, b *batch, u Remediation) (Next, err
 	if r.Intent == nil { // its first step
 		r.Intent = &Intent{At: b.now}
 		b.Locks = LockTake
-		b.record("reverting", "", map[string]any{"changes": r.Undo.Changes})
+		b.record("reverting", "", map[string]any{"fields": names(r.Undo.Changes)})
 		return e.locked(ctx, b, StateReverting)
 	}
 	now, err := u.Read(ctx, r.on())
@@ -111,7 +111,7 @@ func (e *Engine) revert(ctx context.Context, b *batch, u Remediation) (Next, err
 			return e.refuseRevert(ctx, b, conflict)
 		}
 		r.Undo.override(conflict)
-		b.record("overridden", string(CodeConflict), conflict.Changes)
+		b.record("overridden", string(CodeConflict), map[string]any{"fields": names(conflict.Changes)})
 		left, goal, err = remaining(now, r.Undo.Changes)
 	}
 	if err != nil {

@@ -30,6 +30,12 @@ const (
 	StateReverted     State = "reverted"          //
 )
 
+// States are all states, in the order of a run's life.
+var States = []State{
+	StateClaimed, StatePlanned, StateAwaiting, StateScheduled, StateApplying, StateSettling, StateVerified, StateNothingToDo, StateCannotPlan,
+	StateConflict, StateFailed, StatePartly, StateCancelled, StateReverting, StateRevertSettle, StateReverted,
+}
+
 // Open reports whether a run in the state still holds its claim.
 func (s State) Open() bool {
 	return slices.Contains([]State{StateClaimed, StatePlanned, StateAwaiting, StateScheduled, StateApplying, StateSettling, StateReverting, StateRevertSettle}, s)
@@ -70,6 +76,7 @@ type Run struct {
 
 	Actor    Actor     `json:"actor"` // who wanted it
 	Decision Decision  `json:"decision"`
+	Wanted   Mode      `json:"wanted"` // the mode that was decided, before the plan was known
 	Plan     *Plan     `json:"plan,omitempty"`
 	Approval *Approval `json:"approval,omitempty"`
 

@@ -76,7 +76,7 @@ func (e *Engine) plan(ctx context.Context, b *batch, u Remediation) (Next, error
 		return e.nothing(ctx, b, "it is as it should be already")
 	}
 	r.Plan, r.Error = &p, nil
-	b.record("planned", "", p)
+	b.record("planned", "", map[string]any{"hash": p.Hash, "version": p.Version, "params": p.Params, "fields": names(p.Changes), "warnings": p.Warnings})
 	e.route(b, u)
 	return e.commit(ctx, b)
 }
@@ -129,15 +129,13 @@ func (e *Engine) settleClaim(ctx context.Context, b *batch, claim string) (Next,
 	if err != nil {
 		return Next{}, false, err
 	}
-	moved := b.Run.Findings
-	b.Run.Findings = nil
+	if err := e.handOver(ctx, b.Run.Findings, other.ID); err != nil { // first: a crash in between repeats it
+		return Next{}, true, err
+	}
 	b.Run.Error = &Failure{Code: CodeNotAllowed, Message: "run " + other.ID + " works on the same resource already"}
 	b.record("cancelled", "duplicate", map[string]string{"run": other.ID})
 	b.enter(StateCancelled)
 	next, err := e.commit(ctx, b)
-	if err == nil {
-		err = e.handOver(ctx, moved, other.ID)
-	}
 	return next, true, err
 }
 
@@ -170,11 +168,10 @@ func (e *Engine) follow(ctx context.Context, finding, run string) error {
 		r.Findings = append(r.Findings, finding)
 	}
 	b.record("joined", "", map[string]string{"finding": finding})
-	b.Findings = []Finding{f}
 	if !r.State.Open() { // it ended meanwhile: the finding has its outcome
-		f.Outcome = outcome(r.State, f.Outcome)
-		b.Findings[0] = f
+		b.tell(&f)
 	}
+	b.Findings = []Finding{f}
 	return e.c.Store.Commit(ctx, &b.Batch)
 }
 
@@ -227,11 +224,20 @@ func warnings(s Spec, f Facts, changes []Change) (w []string) {
 // What it merely adds and then leaves behind is not meant.
 func (p Plan) lasting() string {
 	for _, c := range p.Changes {
-		if c.Keep != "" && len(c.From) > 0 {
+		if c.Keep != "" && !void(c.From) {
 			return c.Field() + ": " + c.Keep
 		}
 	}
 	return ""
+}
+
+// void reports whether a value says that nothing is there.
+func void(doc json.RawMessage) bool {
+	switch string(doc) {
+	case "", "null", "false", "0", `""`, "{}", "[]":
+		return true
+	}
+	return false
 }
 
 // route sends a planned run where its decision says.

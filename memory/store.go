@@ -225,8 +225,11 @@ func page[T any](all []T, cursor string, limit int, key func(T) string) (picked 
 func (s *Store) LastRun(_ context.Context, claim string) (asr.Run, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if id, open := s.claims[claim]; open {
+		return s.load(s.runs[id]), nil
+	}
 	for _, r := range slices.SortedFunc(maps.Values(s.runs), newestFirst) {
-		if r.Claim == claim {
+		if r.Claim == claim && r.State != asr.StateCancelled {
 			return s.load(r), nil
 		}
 	}

@@ -73,6 +73,16 @@ def session_policy(access_key):
     return next((r.policy for r in roles if r.access_key_id == access_key._access_key_id), None)
 
 
+def action_name(action, of_bucket):
+    """Stock moto asks for the operation's name where IAM's action has another one."""
+    if action == "s3:HeadBucket":
+        return "s3:ListBucket"
+    if action.startswith("s3:") and action.endswith("PublicAccessBlock"):
+        kind = "Bucket" if of_bucket else "Account"
+        return ("s3:Get" if action.startswith("s3:Get") else "s3:Put") + kind + "PublicAccessBlock"
+    return action
+
+
 def iam_session_policies():
     """Stock moto does not look at the session policy; and it asks the trust policy only
     for roles of the caller's own account, with conditions it does not know: the gateway does."""
@@ -83,6 +93,7 @@ def iam_session_policies():
     check = ac.IAMRequestBase.check_action_permitted
 
     def both(self, resource):
+        self._action = action_name(self._action, isinstance(self, ac.S3IAMRequest))
         check(self, resource)
         policy = session_policy(self._access_key)
         if policy and self._action != "sts:GetCallerIdentity":

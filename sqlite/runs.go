@@ -19,7 +19,8 @@ func (s *Store) Run(ctx context.Context, id string) (asr.Run, error) {
 
 // LastRun implements asr.RunStore.
 func (s *Store) LastRun(ctx context.Context, claim string) (asr.Run, error) {
-	return s.oneRun(ctx, runColumns+" WHERE r.claim = ? ORDER BY r.created_at DESC, r.id DESC LIMIT 1", claim)
+	return s.oneRun(ctx, runColumns+` WHERE r.claim = ? AND r.state <> ?
+		ORDER BY EXISTS (SELECT 1 FROM claims c WHERE c.run = r.pk) DESC, r.created_at DESC, r.id DESC LIMIT 1`, claim, asr.StateCancelled)
 }
 
 func (s *Store) oneRun(ctx context.Context, query string, args ...any) (asr.Run, error) {

@@ -144,7 +144,7 @@ var runs = []clause{
 		put(t, s, second)
 		put(t, s, first)
 	}},
-	{"the last run with a claim is the newest, open or not", func(t *testing.T, s asr.Store) {
+	{"the last run with a claim is the open one, else the newest that was not cancelled", func(t *testing.T, s asr.Store) {
 		for n, id := range []string{"r-b", "r-a", "r-c"} { // not in the order of ids
 			r := newRun(id)
 			r.Claim, r.CreatedAt = "claim", at(n)
@@ -158,6 +158,18 @@ var runs = []clause{
 			noError(t, err)
 			equal(t, "last run, ended", last, r)
 		}
+		called := newRun("r-d")
+		called.Claim, called.CreatedAt, called.State = "claim", at(9), asr.StateCancelled
+		put(t, s, called)
+		last, err := s.LastRun(t.Context(), "claim")
+		noError(t, err)
+		equal(t, "last run, beside a cancelled one", last, load(t, s, "r-c"))
+		reopened := load(t, s, "r-b")
+		reopened.State = asr.StateReverting
+		reopened = put(t, s, reopened)
+		last, err = s.LastRun(t.Context(), "claim")
+		noError(t, err)
+		equal(t, "last run, an older one open again", last, reopened)
 	}},
 }
 

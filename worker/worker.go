@@ -109,9 +109,9 @@ func (p *Pool) report(ctx context.Context) {
 }
 
 // Drive drives the runs, and no others, until each has ended or waits for a
-// person, then delivers what is due. progress, if any, is called after each
-// step. The error is that of ctx or of the store.
-func (p *Pool) Drive(ctx context.Context, ids []string, progress func(run asr.Run)) error {
+// person, then delivers what is due. goOn, if any, is asked before each step:
+// false leaves the run where it is. The error is that of ctx or of the store.
+func (p *Pool) Drive(ctx context.Context, ids []string, goOn func(run asr.Run) bool) error {
 	work := make(chan string, len(ids))
 	for _, id := range ids {
 		work <- id
@@ -122,7 +122,7 @@ func (p *Pool) Drive(ctx context.Context, ids []string, progress func(run asr.Ru
 	for i := range min(p.c.Workers, len(ids)) {
 		wg.Go(func() {
 			for id := range work {
-				if err := p.drive(ctx, fmt.Sprintf("%s/d%d", p.name, i), id, progress); err != nil {
+				if err := p.drive(ctx, fmt.Sprintf("%s/d%d", p.name, i), id, goOn); err != nil {
 					errs <- err
 					return
 				}
@@ -143,16 +143,13 @@ func (p *Pool) Drive(ctx context.Context, ids []string, progress func(run asr.Ru
 }
 
 // drive takes one run to its end. While somebody else has the lease, it watches.
-func (p *Pool) drive(ctx context.Context, worker, id string, progress func(asr.Run)) error {
+func (p *Pool) drive(ctx context.Context, worker, id string, goOn func(asr.Run) bool) error {
 	for failures := 0; ctx.Err() == nil; {
 		r, err := p.c.Store.Run(ctx, id)
 		if err != nil {
 			return err
 		}
-		if progress != nil {
-			progress(r)
-		}
-		if !r.State.Open() || r.State.Waits() {
+		if goOn != nil && !goOn(r) || !r.State.Open() || r.State.Waits() {
 			return nil
 		}
 		if wait := r.NextAt.Sub(p.c.Clock()); wait > 0 {

@@ -180,12 +180,26 @@ func TestARunWhoseWorkerDiedIsTakenUpAgain(t *testing.T) {
 	})
 }
 
+func TestDriveStopsWhereItIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &switchboard{on: map[string]bool{}}
+		pool, engine, store := setUp(s, nil)
+		id := request(t, engine, "s")
+		if err := pool.Drive(t.Context(), []string{id}, func(r asr.Run) bool { return r.State == asr.StateClaimed }); err != nil {
+			t.Fatal(err)
+		}
+		if got := state(t, store, id); got != asr.StateScheduled || s.writes != 0 {
+			t.Errorf("the run is %s after %d writes", got, s.writes)
+		}
+	})
+}
+
 func TestDriveTakesItsRunsAndNoOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		pool, engine, store := setUp(&switchboard{on: map[string]bool{}}, &reports{})
 		mine, other := request(t, engine, "mine"), request(t, engine, "other")
 		seen := map[asr.State]bool{}
-		if err := pool.Drive(t.Context(), []string{mine}, func(r asr.Run) { seen[r.State] = true }); err != nil {
+		if err := pool.Drive(t.Context(), []string{mine}, func(r asr.Run) bool { seen[r.State] = true; return true }); err != nil {
 			t.Fatal(err)
 		}
 		if state(t, store, mine) != asr.StateVerified || state(t, store, other) != asr.StateClaimed || !seen[asr.StateApplying] {
