@@ -1,0 +1,172 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"example.com/asr"
+	"example.com/asr/catalog"
+	"example.com/asr/configrules"
+	"example.com/asr/playbook"
+	"example.com/asr/policy"
+	"example.com/asr/securityhub"
+	"example.com/asr/sessions"
+	"example.com/asr/sqlite"
+	"example.com/asr/vault"
+	"example.com/asr/worker"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/smithy-go/logging"
+)
+
+// app is what the commands share: flags, streams, and the parts, which are put
+// together when a command first needs them.
+type app struct {
+	in         io.Reader
+	out, errs  io.Writer
+	data       string
+	policyFile string
+	playbooks  []string
+	region     string
+	role       string
+	externalID string
+	direct     bool
+	keepSource bool
+	json, yes  bool
+
+	given  *aws.Config // the operator's own credentials; nil: as the environment says
+	parts  *parts
+	closed []func() error
+}
+
+// parts is the product, wired.
+type parts struct {
+	store    *sqlite.Store
+	vault    *vault.Vault
+	book     *playbook.Book
+	policy   *policy.Policy // nil: there is none
+	sessions *sessions.Sessions
+	hub      aws.Config
+	engine   *asr.Engine
+	pool     *worker.Pool
+	units    []asr.Remediation
+}
+
+// open wires the parts, once.
+func (a *app) open(ctx context.Context) (*parts, error) {
+	if a.parts != nil {
+		return a.parts, nil
+	}
+	p := &parts{}
+	dir, err := a.dataDir()
+	if err != nil {
+		return nil, err
+	}
+	if p.vault, err = vault.Open(filepath.Join(dir, "asr.key"), os.Getenv); err != nil {
+		return nil, err
+	}
+	if p.store, err = sqlite.Open(ctx, filepath.Join(dir, "asr.db"), p.vault); err != nil {
+		return nil, err
+	}
+	a.closed = append(a.closed, p.store.Close)
+	if p.book, err = a.openBook(); err != nil {
+		return nil, err
+	}
+	if p.policy, err = a.openPolicy(dir); err != nil {
+		return nil, err
+	}
+	if p.hub, err = a.hubConfig(ctx); err != nil {
+		return nil, err
+	}
+	p.sessions, err = sessions.New(sessions.Config{
+		Hub: p.hub, Role: cmp.Or(a.role, os.Getenv("ASR_ROLE")), ExternalID: cmp.Or(a.externalID, os.Getenv("ASR_EXTERNAL_ID")),
+		Version: version, Settings: p.store, Direct: a.direct, KeepSource: a.keepSource,
+	})
+	if err != nil {
+		return nil, err
+	}
+	p.units = catalog.All(p.sessions.Dial)
+	c := asr.Config{Store: p.store, Remediations: p.units, Matcher: p.book, Vault: p.vault, Rules: configrules.Reader{Dial: p.sessions.Dial}}
+	if p.policy != nil {
+		c.Policy = p.policy
+	}
+	p.engine = asr.New(c)
+	p.pool = worker.New(worker.Config{Engine: p.engine, Store: p.store, Reporter: securityhub.NewReporter(p.hub)})
+	a.parts = p
+	return p, nil
+}
+
+// close lets go of what open opened.
+func (a *app) close() {
+	for _, f := range a.closed {
+		if err := f(); err != nil {
+			a.complain(err)
+		}
+	}
+	a.closed, a.parts = nil, nil
+}
+
+// dataDir is the folder of database and key, made if it isn't there.
+func (a *app) dataDir() (string, error) {
+	dir := cmp.Or(a.data, os.Getenv("ASR_DATA"))
+	if dir == "" {
+		base := os.Getenv("XDG_DATA_HOME")
+		if base == "" {
+			home, err := os.UserHomeDir()
+			if err != nil {
+				return "", &asr.Error{Code: asr.CodeBadInput, Message: "there is no home folder to keep data in", Do: "name a folder with --data", Err: err}
+			}
+			base = filepath.Join(home, ".local", "share")
+		}
+		dir = filepath.Join(base, "asr")
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", &asr.Error{Code: asr.CodeBadInput, Message: "the data folder can't be made", Do: "name another one with --data", Err: err}
+	}
+	return dir, nil
+}
+
+func (a *app) openBook() (*playbook.Book, error) {
+	dirs := a.playbooks
+	if len(dirs) == 0 && os.Getenv("ASR_PLAYBOOKS") != "" {
+		dirs = strings.Split(os.Getenv("ASR_PLAYBOOKS"), string(os.PathListSeparator))
+	}
+	return playbook.Load(dirs...)
+}
+
+// openPolicy loads the policy; a file that was named must be there.
+func (a *app) openPolicy(dir string) (*policy.Policy, error) {
+	file := cmp.Or(a.policyFile, os.Getenv("ASR_POLICY"))
+	if file == "" {
+		file = filepath.Join(dir, "policy.yaml")
+		if _, err := os.Stat(file); errors.Is(err, os.ErrNotExist) {
+			return nil, nil
+		}
+	}
+	return policy.Load(file)
+}
+
+// hubConfig is the operator's own credentials.
+func (a *app) hubConfig(ctx context.Context) (aws.Config, error) {
+	if a.given != nil {
+		return *a.given, nil
+	}
+	options := []func(*config.LoadOptions) error{config.WithLogger(logging.Nop{})}
+	if a.region != "" {
+		options = append(options, config.WithRegion(a.region))
+	}
+	cfg, err := config.LoadDefaultConfig(ctx, options...)
+	if err != nil {
+		return cfg, &asr.Error{Code: asr.CodeBadInput, Message: "AWS's configuration can't be loaded", Do: "check AWS_PROFILE and ~/.aws/config", Err: err}
+	}
+	return cfg, nil
+}
+
+// note tells people something that is not data.
+func (a *app) note(format string, args ...any) { fmt.Fprintf(a.errs, format+"\n", args...) }

@@ -1,0 +1,154 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"example.com/asr"
+	"github.com/spf13/cobra"
+)
+
+func approveCommand(a *app) *cobra.Command {
+	var why, hash string
+	cmd := &cobra.Command{
+		Use:   "approve RUN",
+		Short: "Approve the plan of a run that asks, and carry it out",
+		Long: `Shows the plan of a run that waits, asks, and carries it out. The approver is who
+sts:GetCallerIdentity says; the approval is of exactly the plan that is shown.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ctx := cmd.Context()
+			p, me, err := a.ready(ctx)
+			if err != nil {
+				return err
+			}
+			r, err := a.find(ctx, p, args[0])
+			if err != nil {
+				return err
+			}
+			if hash == "" && r.Plan != nil {
+				if !a.json {
+					a.printRun(r)
+				}
+				hash = r.Plan.Hash
+			}
+			if r.State.Waits() {
+				if err := a.confirm("Approve and carry out this plan?"); err != nil {
+					return err
+				}
+			}
+			if _, err := p.engine.Approve(ctx, r.ID, hash, me, why); err != nil {
+				return err
+			}
+			return a.see(ctx, p, r.ID)
+		},
+	}
+	cmd.Flags().StringVar(&why, "why", "", "a note for the audit log")
+	cmd.Flags().StringVar(&hash, "plan", "", "hash of the plan that is approved (default: the one that is shown)")
+	return cmd
+}
+
+// find returns a run, or says that there is none.
+func (a *app) find(ctx context.Context, p *parts, id string) (asr.Run, error) {
+	r, err := p.store.Run(ctx, id)
+	if asr.Classify(err) == asr.CodeNotFound {
+		err = &asr.Error{Code: asr.CodeNotFound, Message: "there is no run " + id, Do: "asr runs list"}
+	}
+	return r, err
+}
+
+// see drives one run, prints it and tells how it ended.
+func (a *app) see(ctx context.Context, p *parts, id string) error {
+	runs, err := a.drive(ctx, p, []string{id})
+	if err != nil {
+		return err
+	}
+	if err := a.print(runs[0], func() { a.printRun(runs[0]) }); err != nil {
+		return err
+	}
+	return outcome(runs)
+}
+
+func rejectCommand(a *app) *cobra.Command {
+	var why string
+	cmd := &cobra.Command{
+		Use: "reject RUN", Short: "Reject the plan of a run that asks", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			p, me, err := a.ready(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if err := a.confirm("Reject run " + args[0] + "?"); err != nil {
+				return err
+			}
+			r, err := p.engine.Reject(cmd.Context(), args[0], me, why)
+			if err != nil {
+				return err
+			}
+			return a.print(r, func() { a.printRun(r) })
+		},
+	}
+	cmd.Flags().StringVar(&why, "why", "", "the reason, for the audit log")
+	return cmd
+}
+
+func revertCommand(a *app) *cobra.Command {
+	var force bool
+	cmd := &cobra.Command{
+		Use:   "revert RUN",
+		Short: "Put back what a run changed",
+		Long: `Puts back what a run changed, change by change, and verifies it. What somebody has
+changed since is left alone, and nothing is done, unless --force is given; what
+can't be put back is listed.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ctx := cmd.Context()
+			p, me, err := a.ready(ctx)
+			if err != nil {
+				return err
+			}
+			r, err := a.find(ctx, p, args[0])
+			if err != nil {
+				return err
+			}
+			if r.Undoable() && !a.json {
+				a.printReverse(r)
+			}
+			if err := a.confirm("Put this back?"); err != nil {
+				return err
+			}
+			if _, err := p.engine.Revert(ctx, r.ID, me, force); err != nil {
+				return err
+			}
+			return a.undone(ctx, p, r.ID)
+		},
+	}
+	cmd.Flags().BoolVar(&force, "force", false, "overwrite what somebody changed since, and say what that was")
+	return cmd
+}
+
+func (a *app) printReverse(r asr.Run) {
+	fmt.Fprintf(a.out, "To be put back, of run %s on %s:\n", r.ID, printable(r.Target.ID))
+	for _, c := range r.Plan.Changes {
+		if c.Keep != "" {
+			fmt.Fprintf(a.out, "    %s stays: %s\n", printable(c.Field()), printable(c.Keep))
+			continue
+		}
+		a.printChange(c.Reverse())
+	}
+}
+
+// undone drives an undo and tells how it ended.
+func (a *app) undone(ctx context.Context, p *parts, id string) error {
+	runs, err := a.drive(ctx, p, []string{id})
+	if err != nil {
+		return err
+	}
+	if err := a.print(runs[0], func() { a.printRun(runs[0]) }); err != nil {
+		return err
+	}
+	if runs[0].State != asr.StateReverted {
+		return exitError{exitFailed}
+	}
+	return nil
+}

@@ -1,0 +1,100 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"example.com/asr"
+	"example.com/asr/audit"
+	"github.com/spf13/cobra"
+)
+
+func auditCommand(a *app) *cobra.Command {
+	cmd := &cobra.Command{Use: "audit", Short: "Verify the audit log"}
+	cmd.AddCommand(auditVerify(a))
+	return cmd
+}
+
+func auditVerify(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use: "verify", Short: "Verify every chain and checkpoint of the audit log", Args: cobra.NoArgs,
+		Long: `Verifies every chain of the audit log and every checkpoint, names the first bad
+record or missing run, and adds a checkpoint if all is well.`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			ctx := cmd.Context()
+			p, err := a.open(ctx)
+			if err != nil {
+				return err
+			}
+			report, err := audit.Verify(ctx, p.store, p.vault.Verify)
+			if err != nil {
+				return err
+			}
+			if len(report.Problems) == 0 {
+				added, err := audit.Checkpoint(ctx, p.store, p.vault.Sign, time.Now())
+				if err != nil {
+					return err
+				}
+				report.Last = &added
+			}
+			if err := a.print(report, func() { a.printAudit(report) }); err != nil || len(report.Problems) == 0 {
+				return err
+			}
+			return exitError{exitFailed}
+		},
+	}
+}
+
+func (a *app) printAudit(r audit.Report) {
+	fmt.Fprintf(a.out, "%d records of %d subjects, %d checkpoints\n", r.Records, r.Subjects, r.Checkpoints)
+	for _, problem := range r.Problems {
+		fmt.Fprintf(a.out, "BAD %s, record %d: %s\n  → %s\n", problem.Subject, problem.Seq, problem.What, problem.Do)
+	}
+	if len(r.Problems) == 0 {
+		fmt.Fprintln(a.out, "Nothing was changed, taken out or added behind asr's back.")
+	}
+	if r.Last != nil && r.Last.Seq > 0 {
+		fmt.Fprintf(a.out, "Last checkpoint: %d, signed %s. Keep the signature elsewhere: it proves that the whole log isn't an older one.\n", r.Last.Seq, r.Last.Signature)
+	}
+}
+
+func killCommand(a *app) *cobra.Command {
+	cmd := &cobra.Command{Use: "kill-switch", Short: "Stop all writes, and let them go on"}
+	set := func(use, shortText string, args cobra.PositionalArgs, reason func([]string) string) *cobra.Command {
+		return &cobra.Command{Use: use, Short: shortText, Args: args, RunE: func(cmd *cobra.Command, args []string) error {
+			p, me, err := a.ready(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if err := p.engine.Kill(cmd.Context(), me, reason(args)); err != nil {
+				return err
+			}
+			return a.killStatus(cmd, p)
+		}}
+	}
+	status := &cobra.Command{Use: "status", Short: "Say whether it is on", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
+		p, err := a.open(cmd.Context())
+		if err != nil {
+			return err
+		}
+		return a.killStatus(cmd, p)
+	}}
+	cmd.AddCommand(
+		set("on REASON", "Stop all writes at once, in every process on this data", cobra.ExactArgs(1), func(args []string) string { return args[0] }),
+		set("off", "Let writes go on", cobra.NoArgs, func([]string) string { return "" }), status)
+	return cmd
+}
+
+func (a *app) killStatus(cmd *cobra.Command, p *parts) error {
+	reason, err := p.store.Setting(cmd.Context(), asr.KillSwitch)
+	if err != nil {
+		return err
+	}
+	return a.print(map[string]any{"on": reason != "", "reason": reason}, func() {
+		if reason == "" {
+			fmt.Fprintln(a.out, "off: writes go on")
+		} else {
+			fmt.Fprintln(a.out, "on: nothing is written:", printable(reason))
+		}
+	})
+}

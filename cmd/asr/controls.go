@@ -1,0 +1,192 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"example.com/asr"
+	"example.com/asr/catalog"
+	"github.com/spf13/cobra"
+)
+
+// control is a row of the coverage table.
+type control struct {
+	Playbook    string   `json:"playbook"`
+	Control     string   `json:"control"`         // as the playbook's standard numbers it
+	Security    string   `json:"securityControl"` // the security control
+	Remediation string   `json:"remediation"`     // "" if there is none yet
+	Written     bool     `json:"written"`         // this asr has the remediation
+	Retired     bool     `json:"retired,omitempty"`
+	Risk        asr.Risk `json:"risk,omitempty"`
+	Undo        string   `json:"undo,omitempty"` // "yes" or "no: …"
+}
+
+func controlsCommand(a *app) *cobra.Command {
+	var only string
+	var written bool
+	cmd := &cobra.Command{
+		Use: "controls", Short: "List the controls of all playbooks, and what fixes them", Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			rows, err := a.coverage()
+			if err != nil {
+				return err
+			}
+			rows = slices.DeleteFunc(rows, func(c control) bool {
+				return only != "" && !strings.EqualFold(c.Playbook, only) || written && !c.Written
+			})
+			return a.print(rows, func() { a.printControls(rows) })
+		},
+	}
+	cmd.Flags().StringVar(&only, "playbook", "", "only this playbook")
+	cmd.Flags().BoolVar(&written, "written", false, "only what this asr can fix")
+	return cmd
+}
+
+// coverage needs no account: units are bound to nothing.
+func (a *app) coverage() ([]control, error) {
+	book, err := a.openBook()
+	if err != nil {
+		return nil, err
+	}
+	specs := map[string]asr.Spec{}
+	for _, u := range catalog.All(nil) {
+		specs[u.Spec.ID] = u.Spec
+	}
+	rows := []control{}
+	for _, e := range book.Entries() {
+		c := control{Playbook: e.Playbook, Control: e.StandardControl, Security: e.Control, Remediation: e.Remediation, Retired: e.Retired}
+		if s, ok := specs[e.Remediation]; ok {
+			c.Written, c.Risk, c.Undo = true, s.Risk, "yes"
+			if s.Irreversible != "" {
+				c.Undo = "no: " + s.Irreversible
+			}
+		}
+		rows = append(rows, c)
+	}
+	return rows, nil
+}
+
+func (a *app) printControls(all []control) {
+	var rows [][]string
+	written := 0
+	for _, c := range all {
+		state, undo := "not yet", "-"
+		if c.Written {
+			written++
+			state, undo, _ = strings.Cut("written:"+c.Undo, ":")
+			undo, _, _ = strings.Cut(undo, ":")
+		}
+		if c.Retired {
+			state += ", retired by AWS"
+		}
+		rows = append(rows, []string{c.Playbook, c.Control, c.Security, c.Remediation, state, string(c.Risk), undo})
+	}
+	a.table([]string{"PLAYBOOK", "CONTROL", "SECURITY CONTROL", "REMEDIATION", "STATE", "RISK", "UNDO"}, rows)
+	a.note("%d of %d entries have a remediation in this asr.", written, len(all))
+}
+
+func explainCommand(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use: "explain CONTROL|REMEDIATION", Short: "Explain a remediation: impact, risk, grants, parameters", Args: cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			u, m, err := a.lookup(args[0])
+			if err != nil {
+				return err
+			}
+			data := struct {
+				Spec     asr.Spec                   `json:"spec"`
+				Controls map[string]json.RawMessage `json:"controls"`
+				Schema   json.RawMessage            `json:"parameters"`
+				Control  string                     `json:"control,omitempty"`
+			}{u.Spec, u.Controls, u.Schema, m.Control}
+			return a.print(data, func() { a.printSpec(u) })
+		},
+	}
+}
+
+// lookup finds a remediation by its id or by a control's.
+func (a *app) lookup(id string) (asr.Remediation, asr.Match, error) {
+	units := catalog.All(nil)
+	find := func(id string) (asr.Remediation, bool) {
+		i := slices.IndexFunc(units, func(u asr.Remediation) bool { return u.Spec.ID == id })
+		if i < 0 {
+			return asr.Remediation{}, false
+		}
+		return units[i], true
+	}
+	if u, ok := find(id); ok {
+		return u, asr.Match{}, nil
+	}
+	book, err := a.openBook()
+	if err != nil {
+		return asr.Remediation{}, asr.Match{}, err
+	}
+	m, err := book.Control(id)
+	if err != nil {
+		return asr.Remediation{}, m, err
+	}
+	u, ok := find(m.Remediation)
+	if !ok {
+		return u, m, &asr.Error{Code: asr.CodeNoRemediation, Message: m.Control + " has no remediation in this asr yet", Do: "asr controls --written lists what there is"}
+	}
+	return u, m, nil
+}
+
+func (a *app) printSpec(u asr.Remediation) {
+	s := u.Spec
+	line := func(label, text string) {
+		if text != "" {
+			fmt.Fprintf(a.out, "%-13s %s\n", label, text)
+		}
+	}
+	fmt.Fprintf(a.out, "%s (%s, version %d)\n\n", s.Title, s.ID, s.Version)
+	line("Controls", strings.Join(slices.Sorted(maps.Keys(u.Controls)), ", "))
+	line("Impact", s.Impact)
+	line("Risk", string(s.Risk)+": "+s.RiskWhy)
+	line("Interrupts", s.Interrupts)
+	line("Cost", s.Cost)
+	line("Undo", undoText(s))
+	line("Works on", strings.Join(s.Resources, ", ")+scopeText(s))
+	a.printGrants("Reads", s.Reads)
+	a.printGrants("Writes", s.Writes)
+	a.printGrants("AWS checks", s.Implied)
+	fmt.Fprintln(a.out, "Parameters")
+	var schema struct {
+		Properties map[string]struct{ Type, Description string }
+	}
+	_ = json.Unmarshal(u.Schema, &schema) // we made it
+	for _, name := range slices.Sorted(maps.Keys(schema.Properties)) {
+		p := schema.Properties[name]
+		fmt.Fprintf(a.out, "  %s (%s) %s\n", name, p.Type, p.Description)
+	}
+	for _, id := range slices.Sorted(maps.Keys(u.Controls)) {
+		fmt.Fprintf(a.out, "  %s: %s\n", id, u.Controls[id])
+	}
+}
+
+func undoText(s asr.Spec) string {
+	if s.Irreversible != "" {
+		return "no: " + s.Irreversible + "; always asks"
+	}
+	return "yes"
+}
+
+func scopeText(s asr.Spec) string {
+	switch s.Scope {
+	case asr.ScopeAccount:
+		return "a setting of the account, in its home Region"
+	case asr.ScopeRegion:
+		return "a setting of the account in one Region"
+	}
+	return ""
+}
+
+func (a *app) printGrants(label string, grants []asr.Grant) {
+	for _, g := range grants {
+		fmt.Fprintf(a.out, "%-13s %s on %s\n", label, strings.Join(g.Actions, ", "), g.On)
+		label = ""
+	}
+}

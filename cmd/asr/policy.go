@@ -1,0 +1,128 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"example.com/asr"
+	"example.com/asr/catalog"
+	"example.com/asr/policy"
+	"github.com/spf13/cobra"
+)
+
+func policyCommand(a *app) *cobra.Command {
+	cmd := &cobra.Command{Use: "policy", Short: "Check the policy, and explain its decisions"}
+	cmd.AddCommand(policyLint(a), policyExplain(a))
+	return cmd
+}
+
+func policyLint(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use: "lint [FILE]", Short: "Find what a policy doesn't do as it seems to say", Args: cobra.MaximumNArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			if len(args) == 1 {
+				a.policyFile = args[0]
+			}
+			dir, err := a.dataDir()
+			if err != nil {
+				return err
+			}
+			p, err := a.openPolicy(dir)
+			if err != nil {
+				return err
+			}
+			if p == nil {
+				a.note("There is no policy, so nothing is automatic. docs/operate/policy.md tells how to write one.")
+				return nil
+			}
+			context, err := a.lintContext()
+			if err != nil {
+				return err
+			}
+			problems := policy.Lint(p, context)
+			if problems == nil {
+				problems = []policy.Problem{}
+			}
+			if err := a.print(problems, func() { a.printProblems(problems) }); err != nil {
+				return err
+			}
+			for _, problem := range problems {
+				if problem.Severity == "error" {
+					return exitError{exitFailed}
+				}
+			}
+			return nil
+		},
+	}
+}
+
+// lintContext is what the playbooks and the catalogue know.
+func (a *app) lintContext() (policy.LintContext, error) {
+	book, err := a.openBook()
+	units := map[string]asr.Remediation{}
+	for _, u := range catalog.All(nil) {
+		units[u.Spec.ID] = u
+	}
+	if err != nil {
+		return policy.LintContext{}, err
+	}
+	return policy.LintContext{
+		Controls: func() (ids []string) {
+			for _, e := range book.Entries() {
+				ids = append(ids, e.Control)
+			}
+			return ids
+		},
+		Remediation: func(control string) (asr.Remediation, bool) {
+			m, err := book.Control(control)
+			u, ok := units[m.Remediation]
+			return u, ok && err == nil
+		},
+	}, nil
+}
+
+func (a *app) printProblems(problems []policy.Problem) {
+	for _, p := range problems {
+		fmt.Fprintf(a.out, "line %d, rule %s: %s: %s\n  → %s\n", p.Line, p.Rule, p.Severity, p.Message, p.Do)
+	}
+	if len(problems) == 0 {
+		fmt.Fprintln(a.out, "No problems found.")
+	}
+}
+
+func policyExplain(a *app) *cobra.Command {
+	var w what
+	cmd := &cobra.Command{
+		Use: "explain [FINDING]", Short: "Explain what the policy decides, rule by rule", Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ctx := cmd.Context()
+			p, me, err := a.ready(ctx)
+			if err != nil {
+				return err
+			}
+			asks, err := w.asks(p, me, args)
+			if err != nil {
+				return err
+			}
+			if len(asks) != 1 {
+				return usageError{errors.New("name one finding, or a --control and its --resource")}
+			}
+			facts, decision, err := p.engine.Explain(ctx, asks[0])
+			if err != nil {
+				return err
+			}
+			explanation := p.policy.Explain(facts)
+			data := struct {
+				Facts    asr.Facts          `json:"facts"`
+				Policy   policy.Explanation `json:"policy"`
+				Decision asr.Decision       `json:"decision"`
+			}{facts, explanation, decision}
+			return a.print(data, func() {
+				fmt.Fprint(a.out, explanation)
+				fmt.Fprintf(a.out, "So: %s (%s): %s\n", decision.Mode, decision.Reason, printable(decision.Why))
+			})
+		},
+	}
+	w.flags(cmd)
+	return cmd
+}

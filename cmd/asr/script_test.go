@@ -1,0 +1,140 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"example.com/asr/sandbox"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"asr": func() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) },
+	})
+}
+
+// emulator serves all scripts of this process; it ends with it. It enforces IAM:
+// the sessions' policies alone are what a run may do.
+var emulator = sync.OnceValues(func() (*sandbox.Sandbox, error) {
+	s, err := sandbox.Start(context.Background(), sandbox.Config{})
+	if err == nil {
+		err = s.Enforce(context.Background(), true)
+	}
+	return s, err
+})
+
+// TestScripts runs the command line as people do, each script with a data
+// folder of its own, against the emulator.
+func TestScripts(t *testing.T) {
+	s, err := emulator()
+	if err != nil {
+		t.Fatal(err)
+	}
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup: func(env *testscript.Env) error {
+			for _, e := range s.Env("us-east-1") {
+				name, value, _ := strings.Cut(e, "=")
+				env.Setenv(name, value)
+			}
+			env.Setenv("ASR_DATA", filepath.Join(env.WorkDir, "data"))
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits":  exits,
+			"aws":    func(ts *testscript.TestScript, neg bool, args []string) { awsCommand(ts, s, neg, args) },
+			"jsonis": jsonIs,
+		},
+	})
+}
+
+// exits runs a program and checks its exit code: exits 3 asr remediate …
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	err = ts.Exec(args[1], args[2:]...)
+	got := 0
+	if err != nil {
+		_, code, ok := strings.Cut(err.Error(), "exit status ")
+		if got, err = strconv.Atoi(code); !ok || err != nil {
+			ts.Fatalf("%v", err)
+		}
+	}
+	if (got == want) == neg {
+		ts.Fatalf("%s exits with %d, want %d", strings.Join(args[1:], " "), got, want)
+	}
+}
+
+// jsonIs checks that the last output is JSON with a text in it: jsonis '"state": "verified"'.
+func jsonIs(ts *testscript.TestScript, neg bool, args []string) {
+	if out := ts.ReadFile("stdout"); strings.Contains(out, args[0]) == neg {
+		ts.Fatalf("the output lacks %s:\n%s", args[0], out)
+	}
+}
+
+// awsCommand makes and changes resources as somebody with all rights:
+//
+//	aws role ACCOUNT             the member role
+//	aws bucket ACCOUNT NAME      a bucket
+//	aws group ACCOUNT NAME DAYS  a log group with its retention, made or changed
+//	aws days ACCOUNT NAME DAYS   checks a log group's retention
+func awsCommand(ts *testscript.TestScript, s *sandbox.Sandbox, neg bool, args []string) {
+	ctx, cfg := context.Background(), s.Config(args[1], "us-east-1")
+	logs := cloudwatchlogs.NewFromConfig(cfg)
+	var err error
+	switch args[0] {
+	case "role":
+		trust := fmt.Sprintf(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::%s:root"},"Action":["sts:AssumeRole","sts:SetSourceIdentity"]}]}`, sandbox.DefaultHub)
+		api := iam.NewFromConfig(cfg)
+		_, err = api.CreateRole(ctx, &iam.CreateRoleInput{RoleName: aws.String("asr-member"), AssumeRolePolicyDocument: &trust})
+		ts.Check(err)
+		all := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}`
+		_, err = api.PutRolePolicy(ctx, &iam.PutRolePolicyInput{RoleName: aws.String("asr-member"), PolicyName: aws.String("all"), PolicyDocument: &all})
+	case "bucket":
+		_, err = s3.NewFromConfig(cfg).CreateBucket(ctx, &s3.CreateBucketInput{Bucket: &args[2]})
+	case "group":
+		days, perr := strconv.Atoi(args[3])
+		ts.Check(perr)
+		_, _ = logs.CreateLogGroup(ctx, &cloudwatchlogs.CreateLogGroupInput{LogGroupName: &args[2]}) // it may be there
+		_, err = logs.PutRetentionPolicy(ctx, &cloudwatchlogs.PutRetentionPolicyInput{LogGroupName: &args[2], RetentionInDays: aws.Int32(int32(days))})
+	case "days":
+		out, derr := logs.DescribeLogGroups(ctx, &cloudwatchlogs.DescribeLogGroupsInput{LogGroupNamePrefix: &args[2]})
+		ts.Check(derr)
+		if got := fmt.Sprint(aws.ToInt32(out.LogGroups[0].RetentionInDays)); (got == args[3]) == neg {
+			ts.Fatalf("%s keeps events for %s days, want %s", args[2], got, args[3])
+		}
+	default:
+		ts.Fatalf("aws %s?", args[0])
+	}
+	ts.Check(err)
+}
+
+// Text of others must not steer a terminal.
+func TestPrintableTakesControlCharactersOut(t *testing.T) {
+	if got := printable("a\x1b[31mb\x07\u009bc\nd"); got != "a·[31mb··c\nd" {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestTablesAreQuietAboutColoursWhereThereIsNoTerminal(t *testing.T) {
+	var out bytes.Buffer
+	a := &app{out: &out}
+	a.table([]string{"A", "B"}, [][]string{{"x\x1b[0m", "y"}})
+	if strings.Contains(out.String(), "\x1b") {
+		t.Errorf("got %q", out.String())
+	}
+}
