@@ -13,14 +13,14 @@ help: ## List the targets
 
 .PHONY: demo
 demo: venv build ## Show the whole product on an emulated AWS organization (ONCE=1: end by itself)
-	@bin/asr demo --data .asr/demo $(if $(ONCE),--once)
+	@bin/asr demo --data .asr $(if $(ONCE),--once)
 
 .PHONY: build
 build: ## Build bin/asr
 	@go build -ldflags '-s -w -X main.version=$(VERSION)' -o bin/asr ./cmd/asr
 
 .PHONY: test
-test: venv generated vet lint unit size ## All that CI checks
+test: venv generated vet lint unit race size ## All that CI checks
 
 .PHONY: unit
 unit: ## Run all tests
@@ -46,7 +46,7 @@ generate: ## Write the generated files anew
 	@go run ./gen/docs
 
 .PHONY: generated
-## Fail if a generated file is not as it should be
+generated: generate ## Fail if a generated file is not as it should be
 	@git diff --exit-code -- catalog/units_gen.go docs/controls.md docs/remediations || { echo "generated files differ: commit what make generate wrote"; exit 1; }
 
 .PHONY: size
