@@ -77,6 +77,8 @@ def action_name(action, of_bucket):
     """Stock moto asks for the operation's name where IAM's action has another one."""
     if action == "s3:HeadBucket":
         return "s3:ListBucket"
+    if action.startswith("monitoring:"):
+        return "cloudwatch:" + action.removeprefix("monitoring:")
     if action.startswith("s3:") and action.endswith("PublicAccessBlock"):
         kind = "Bucket" if of_bucket else "Account"
         return ("s3:Get" if action.startswith("s3:Get") else "s3:Put") + kind + "PublicAccessBlock"
@@ -214,7 +216,31 @@ def events_arrays_of_objects():
     Rule.send_to_targets = lambda self, *a, **k: send(self, *a, **k) if self.state == "ENABLED" else None
 
 
+def s3_public_access_block():
+    """Stock moto knows the operation by another query parameter than AWS's, and asks IAM for s3:ListBucket."""
+    from moto.s3.responses import ACTION_MAP
+
+    for operations in ACTION_MAP["BUCKET"].values():
+        if "public_access_block" in operations:
+            operations["publicAccessBlock"] = operations.pop("public_access_block")
+
+
+def organizations_account_ids():
+    """Stock moto chooses account ids at random; ours are those that resources lie in."""
+    from moto.organizations.models import FakeAccount
+
+    stock = FakeAccount.__init__
+
+    def init(self, organization, **kwargs):
+        stock(self, organization, **kwargs)
+        self.id = next((t["Value"] for t in kwargs.get("Tags", []) if t["Key"] == "sandbox:account-id"), self.id)
+
+    FakeAccount.__init__ = init
+
+
 BY_SERVICE = {
+    "s3": [s3_public_access_block],
+    "organizations": [organizations_account_ids],
     "kms": [kms_rotation_period],
     "ec2": [ec2_public_snapshots],
     "rds": [rds_resource_ids],

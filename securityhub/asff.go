@@ -99,7 +99,7 @@ func fromASFF(raw []byte, o origin) (asr.Observation, error) {
 
 func (f *asff) resources() ([]asr.Resource, error) {
 	if len(f.Resources) == 0 {
-		return nil, errors.New("Resources is missing") //nolint:staticcheck // a field's name
+		return nil, errors.New("Resources is missing")
 	}
 	all := make([]asr.Resource, len(f.Resources))
 	for i, r := range f.Resources {
@@ -122,7 +122,7 @@ func (f *asff) workflow(o origin) (asr.Workflow, error) {
 	w := asr.Workflow{Status: strings.ToUpper(f.status()), UserFields: f.UserFields}
 	if w.Status != "" && !slices.Contains(workflows, w.Status) {
 		if f.Workflow.Status != "" {
-			return w, fmt.Errorf("Workflow.Status is %q: it is one of %s", clip(f.Workflow.Status, 60), strings.Join(workflows, ", ")) //nolint:staticcheck // a field's name
+			return w, fmt.Errorf("Workflow.Status is %q: it is one of %s", clip(f.Workflow.Status, 60), strings.Join(workflows, ", "))
 		}
 		w.Status = asr.WorkflowNew // the retired field had other values
 	}

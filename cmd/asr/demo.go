@@ -57,13 +57,13 @@ func (a *app) demo(ctx context.Context, once bool) error {
 		return err
 	}
 	a.note("Starting an emulated AWS organization …")
-	s, err := sandbox.Start(ctx, sandbox.Config{Log: a.errs})
+	s, o, tally, err := a.build(ctx, "")
 	if err != nil {
 		return err
 	}
 	defer func() { _ = s.Close() }() // its end is the process's end
-	d := &demo{app: a, ctx: ctx, s: s}
-	if err := d.show(dir); err != nil {
+	d := &demo{app: a, ctx: ctx, s: s, org: o}
+	if err := d.show(dir, tally.Failed); err != nil {
 		return err
 	}
 	if once {
@@ -103,28 +103,17 @@ func (a *app) demoDir() (string, error) {
 	return dir, os.WriteFile(filepath.Join(dir, "policy.yaml"), demoPolicy, 0o600)
 }
 
-func (d *demo) show(dir string) error {
-	var err error
-	if d.org, err = org.Build(d.ctx, d.s); err != nil {
-		return err
-	}
-	tally, err := d.org.Evaluate(d.ctx)
-	if err != nil {
-		return err
-	}
+func (d *demo) show(dir string, failed int) (err error) {
 	hub := d.s.HubConfig("us-east-1")
 	d.given, d.data = &hub, dir
-	if err := d.s.Enforce(d.ctx, true); err != nil { // from here on, a session can do what its policy says and nothing else
-		return err
-	}
 	if d.parts, err = d.open(d.ctx); err != nil {
 		return err
 	}
 	if d.me, err = d.sessions.Whoami(d.ctx); err != nil {
 		return err
 	}
-	d.title("%d accounts, %d Regions, %d misconfigured resources; Security Hub reports %d failed checks", len(d.org.Accounts), len(d.org.Regions), len(d.org.Resources), tally.Failed)
-	for _, act := range []func() error{func() error { return d.take(tally.Failed) }, d.plans, d.fix, d.approve, d.undo, d.refuse, d.confirm, d.summary, d.audit} {
+	d.title("%d accounts, %d Regions, %d misconfigured resources; Security Hub reports %d failed checks", len(d.org.Accounts), len(d.org.Regions), len(d.org.Resources), failed)
+	for _, act := range []func() error{func() error { return d.take(failed) }, d.plans, d.fix, d.approve, d.undo, d.refuse, d.confirm, d.summary, d.audit} {
 		if err := act(); err != nil {
 			return err
 		}

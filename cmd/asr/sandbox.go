@@ -119,8 +119,8 @@ func (a *app) launch(ctx context.Context) (s standing, err error) {
 		select {
 		case <-ctx.Done():
 			return s, ctx.Err()
-		case <-ended:
-			return s, &asr.Error{Code: asr.CodeInternal, Message: "the sandbox ended while it started", Do: "read " + log}
+		case err := <-ended:
+			return s, &asr.Error{Code: asr.CodeInternal, Message: "the sandbox ended while it started", Do: "read " + log, Err: err}
 		case <-time.After(200 * time.Millisecond):
 		}
 	}
@@ -132,7 +132,7 @@ func sandboxServe(a *app) *cobra.Command {
 		Use: "serve", Short: "Run it in the foreground", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
-			s, o, err := a.build(ctx, addr)
+			s, o, _, err := a.build(ctx, addr)
 			if err != nil {
 				return err
 			}
@@ -156,20 +156,22 @@ func sandboxServe(a *app) *cobra.Command {
 	return cmd
 }
 
-// build starts a sandbox with an organization in it, and its findings.
-func (a *app) build(ctx context.Context, addr string) (*sandbox.Sandbox, *org.Org, error) {
-	s, err := sandbox.Start(ctx, sandbox.Config{Addr: addr, Log: a.errs})
-	if err != nil {
-		return nil, nil, err
+// build starts a sandbox with an organization in it, and its findings. From
+// then on it enforces IAM: a session can do what its policy says and no more.
+func (a *app) build(ctx context.Context, addr string) (s *sandbox.Sandbox, o *org.Org, t org.Tally, err error) {
+	if s, err = sandbox.Start(ctx, sandbox.Config{Addr: addr, Log: a.errs}); err != nil {
+		return nil, nil, t, err
 	}
-	o, err := org.Build(ctx, s)
+	if o, err = org.Build(ctx, s); err == nil {
+		t, err = o.Evaluate(ctx)
+	}
 	if err == nil {
-		_, err = o.Evaluate(ctx)
+		err = s.Enforce(ctx, true)
 	}
 	if err != nil {
-		return nil, nil, errors.Join(err, s.Close())
+		err = errors.Join(err, s.Close())
 	}
-	return s, o, nil
+	return s, o, t, err
 }
 
 func sandboxDown(a *app) *cobra.Command {
