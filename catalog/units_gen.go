@@ -7,6 +7,7 @@ import (
 	"example.com/asr/catalog/cloudtrail"
 	"example.com/asr/catalog/cloudwatch"
 	"example.com/asr/catalog/ec2"
+	"example.com/asr/catalog/ecr"
 	"example.com/asr/catalog/iam"
 	"example.com/asr/catalog/kms"
 	"example.com/asr/catalog/lambda"
@@ -31,6 +32,7 @@ func All(dial remedy.Dialer) []asr.Remediation {
 		remedy.Bind(ec2.SnapshotsPrivate, dial),
 		remedy.Bind(ec2.SubnetNoPublicIP, dial),
 		remedy.Bind(ec2.VPCFlowLogs, dial),
+		remedy.Bind(ecr.ScanOnPush, dial),
 		remedy.Bind(iam.DisableUnusedCredentials, dial),
 		remedy.Bind(iam.PasswordPolicy, dial),
 		remedy.Bind(iam.RotateKeys, dial),

@@ -225,6 +225,18 @@ def s3_public_access_block():
             operations["publicAccessBlock"] = operations.pop("public_access_block")
 
 
+def ecr_scanning_off():
+    """Stock moto ignores an empty configuration, which is how clients say scanOnPush: false."""
+    from moto.ecr.models import ECRBackend
+
+    stock = ECRBackend.put_image_scanning_configuration
+
+    def put(self, registry_id, repository_name, image_scan_config):
+        return stock(self, registry_id, repository_name, {"scanOnPush": False} | (image_scan_config or {}))
+
+    ECRBackend.put_image_scanning_configuration = put
+
+
 def organizations_account_ids():
     """Stock moto chooses account ids at random; ours are those that resources lie in."""
     from moto.organizations.models import FakeAccount
@@ -239,6 +251,7 @@ def organizations_account_ids():
 
 
 BY_SERVICE = {
+    "ecr": [ecr_scanning_off],
     "s3": [s3_public_access_block],
     "organizations": [organizations_account_ids],
     "kms": [kms_rotation_period],

@@ -270,7 +270,9 @@ func (d *demo) undo() error {
 	if _, err := d.drive(d.ctx, d.parts, []string{r.ID}); err != nil {
 		return err
 	}
-	again, err := d.engine.Request(d.ctx, asr.Ask{Actor: d.me, Finding: r.Findings[0], PlanOnly: true})
+	again, err := d.engine.Request(d.ctx, asr.Ask{
+		Actor: d.me, Control: r.Control, Resource: asr.Resource{ID: r.Target.ID}, Account: r.Target.Account, Region: r.Target.Region, PlanOnly: true,
+	})
 	if err != nil {
 		return err
 	}
