@@ -26,7 +26,7 @@ var may = map[string][]string{
 	"sandbox":     {"sandbox", "sessions"},
 	"remedytest":  {"remedy", "memory", "sandbox", "sessions"},
 	"audit":       {},
-	"gen":         {"catalog", "playbook", "remedy", "sessions"},
+	"gen":         {"catalog", "playbook", "remedy", "remedytest", "sessions"},
 	"securityhub": {},
 	"cmd":         {"*"},
 }

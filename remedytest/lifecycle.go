@@ -52,6 +52,12 @@ func Lifecycle[P, S any](t T, acct *Account, u remedy.Unit[P, S], cases ...Case)
 		}
 	}
 	declared(t, u.Spec)
+	for _, call := range acct.Sandbox.Calls() {
+		if call.Account == acct.ID && call.Overlay && SelfEmulated[u.Spec.ID] == "" {
+			t.Errorf("%s:%s is answered by the sandbox itself: say so in SelfEmulated", call.Service, call.Operation)
+			break
+		}
+	}
 }
 
 // declared checks the Spec's own promises.

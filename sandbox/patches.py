@@ -250,7 +250,30 @@ def organizations_account_ids():
     FakeAccount.__init__ = init
 
 
+def iam_simulate():
+    """Stock moto lacks SimulatePrincipalPolicy; ours looks at a role's inline and attached policies, by action and resource."""
+    from moto.core.responses import ActionResult
+    from moto.iam import access_control as ac
+    from moto.iam.responses import IamResponse
+
+    def simulate_principal_policy(self):
+        role = self.backend.get_role_by_arn(self._get_param("PolicySourceArn"))
+        policies = [*role.policies.values(), *(p.document for p in role.managed_policies.values())]
+
+        def decide(action, resource):
+            verdicts = [ac.IAMPolicy(p).is_action_permitted(action, resource) for p in policies]
+            yes = ac.PermissionResult.PERMITTED in verdicts and ac.PermissionResult.DENIED not in verdicts
+            return {"EvalActionName": action, "EvalResourceName": resource, "EvalDecision": "allowed" if yes else "implicitDeny"}
+
+        resources = self._get_param("ResourceArns") or ["*"]
+        results = [decide(a, r) for r in resources for a in self._get_param("ActionNames")]
+        return ActionResult({"IsTruncated": False, "EvaluationResults": results})
+
+    IamResponse.simulate_principal_policy = simulate_principal_policy
+
+
 BY_SERVICE = {
+    "iam": [iam_simulate],
     "ecr": [ecr_scanning_off],
     "s3": [s3_public_access_block],
     "organizations": [organizations_account_ids],

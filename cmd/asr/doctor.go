@@ -1,10 +1,15 @@
 package main
 
 import (
+	"context"
+	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"example.com/asr"
+	"example.com/asr/securityhub"
 	"example.com/asr/sessions"
 	"github.com/spf13/cobra"
 )
@@ -41,9 +46,18 @@ func doctorCommand(a *app) *cobra.Command {
 				regions = []string{p.hub.Region}
 			}
 			all := []checked{}
+			all = append(all, hubChecked(ctx, p, me.Name)...)
 			for _, account := range accounts {
+				good := true
 				for _, region := range regions {
-					all = append(all, results(account, region, p.sessions.Check(ctx, account, region))...)
+					found := results(account, region, p.sessions.Check(ctx, account, region))
+					for _, c := range found {
+						good = good && c.OK
+					}
+					all = append(all, found...)
+				}
+				if good {
+					all = append(all, permissions(ctx, p, account, regions[0]))
 				}
 			}
 			if err := a.print(all, func() { a.printChecked(all) }); err != nil {
@@ -84,4 +98,57 @@ func (a *app) printChecked(all []checked) {
 			fmt.Fprintf(a.out, "     %s\n     → %s\n", printable(c.Error), c.Do)
 		}
 	}
+}
+
+// hubChecked looks whether Security Hub answers.
+func hubChecked(ctx context.Context, p *parts, me string) []checked {
+	c := checked{Account: strings.SplitN(me+":::::", ":", 6)[4], Region: p.hub.Region, Name: "security hub", OK: true, Detail: "findings can be read here"}
+	if _, _, err := securityhub.NewAPI(p.hub).ByID(ctx, []string{"arn:aws:securityhub:asr-doctor"}); err != nil {
+		c.OK, c.Detail, c.Error = false, "findings can't be read here", err.Error()
+		c.Do = "name the Region that Security Hub aggregates in (--region), and allow securityhub:GetFindings and securityhub:BatchUpdateFindings"
+	}
+	return []checked{c}
+}
+
+// permissions compares what the remediations need with what the member role has.
+func permissions(ctx context.Context, p *parts, account, region string) checked {
+	c := checked{Account: account, Region: region, Name: "permissions", OK: true}
+	var grants []asr.Grant
+	needs := map[string][]string{} // by unit: to plan, then to fix
+	for _, u := range p.units {
+		t, _ := u.Spec.Locate(account, region, asr.Resource{}) // the account's and Region's settings; a resource is made up
+		t.Name = "asr-doctor"
+		on := asr.On{Target: t, Params: anyParams(u)}
+		for _, g := range on.Narrow(append(slices.Clone(u.Spec.Reads), u.Spec.Writes...)) {
+			grants = append(grants, g)
+			for _, action := range g.Actions {
+				needs[u.Spec.ID] = append(needs[u.Spec.ID], action+" on "+g.On)
+			}
+		}
+	}
+	denied, err := p.sessions.Denied(ctx, account, region, grants)
+	if err != nil {
+		c.OK, c.Detail, c.Error, c.Do = false, "what the role may do can't be asked", err.Error(), "allow asr-member iam:SimulatePrincipalPolicy on itself; asr works without"
+		return c
+	}
+	var short []string
+	for _, id := range slices.Sorted(maps.Keys(needs)) {
+		if slices.ContainsFunc(needs[id], func(n string) bool { return slices.Contains(denied, n) }) {
+			short = append(short, id)
+		}
+	}
+	c.Detail = fmt.Sprintf("%d of %d remediations have all that they need", len(needs)-len(short), len(needs))
+	if len(short) > 0 {
+		c.OK, c.Error = false, fmt.Sprintf("%s lack: %s", strings.Join(short, ", "), strings.Join(denied, "; "))
+		c.Do = "give asr-member the policies of docs/remediations, or leave these controls off in the policy"
+	}
+	return c
+}
+
+// anyParams are a unit's parameters for one of its controls.
+func anyParams(u asr.Remediation) json.RawMessage {
+	for _, control := range slices.Sorted(maps.Keys(u.Controls)) {
+		return u.Controls[control]
+	}
+	return nil
 }

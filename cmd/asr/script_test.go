@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -16,6 +17,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/securityhub"
+	"github.com/aws/aws-sdk-go-v2/service/securityhub/types"
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
@@ -28,9 +31,13 @@ func TestMain(m *testing.M) {
 // emulator serves all scripts of this process; it ends with it. It enforces IAM:
 // the sessions' policies alone are what a run may do.
 var emulator = sync.OnceValues(func() (*sandbox.Sandbox, error) {
-	s, err := sandbox.Start(context.Background(), sandbox.Config{})
+	ctx := context.Background()
+	s, err := sandbox.Start(ctx, sandbox.Config{})
 	if err == nil {
-		err = s.Enforce(context.Background(), true)
+		_, err = securityhub.NewFromConfig(s.Config(sandbox.DefaultHub, "us-east-1")).EnableSecurityHub(ctx, &securityhub.EnableSecurityHubInput{})
+	}
+	if err == nil {
+		err = s.Enforce(ctx, true)
 	}
 	return s, err
 })
@@ -88,10 +95,13 @@ func jsonIs(ts *testscript.TestScript, neg bool, args []string) {
 
 // awsCommand makes and changes resources as somebody with all rights:
 //
-//	aws role ACCOUNT             the member role
+//	aws role ACCOUNT [ACTIONS]   the member role, which may do all, or that much
 //	aws bucket ACCOUNT NAME      a bucket
 //	aws group ACCOUNT NAME DAYS  a log group with its retention, made or changed
 //	aws days ACCOUNT NAME DAYS   checks a log group's retention
+//	aws finding FILE             imports a file's findings into Security Hub, as the product that made them
+//	aws workflow ID STATUS       sets a finding's workflow status, as a person does in the console
+//	aws told ID STATUS           checks a finding's workflow status
 func awsCommand(ts *testscript.TestScript, s *sandbox.Sandbox, neg bool, args []string) {
 	ctx, cfg := context.Background(), s.Config(args[1], "us-east-1")
 	logs := cloudwatchlogs.NewFromConfig(cfg)
@@ -102,7 +112,11 @@ func awsCommand(ts *testscript.TestScript, s *sandbox.Sandbox, neg bool, args []
 		api := iam.NewFromConfig(cfg)
 		_, err = api.CreateRole(ctx, &iam.CreateRoleInput{RoleName: aws.String("asr-member"), AssumeRolePolicyDocument: &trust})
 		ts.Check(err)
-		all := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}`
+		actions := "*"
+		if len(args) > 2 {
+			actions = args[2]
+		}
+		all := fmt.Sprintf(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["iam:SimulatePrincipalPolicy",%q],"Resource":"*"}]}`, actions)
 		_, err = api.PutRolePolicy(ctx, &iam.PutRolePolicyInput{RoleName: aws.String("asr-member"), PolicyName: aws.String("all"), PolicyDocument: &all})
 	case "bucket":
 		_, err = s3.NewFromConfig(cfg).CreateBucket(ctx, &s3.CreateBucketInput{Bucket: &args[2]})
@@ -117,10 +131,39 @@ func awsCommand(ts *testscript.TestScript, s *sandbox.Sandbox, neg bool, args []
 		if got := fmt.Sprint(aws.ToInt32(out.LogGroups[0].RetentionInDays)); (got == args[3]) == neg {
 			ts.Fatalf("%s keeps events for %s days, want %s", args[2], got, args[3])
 		}
+	case "finding", "workflow", "told":
+		err = hubCommand(ts, s, neg, args)
 	default:
 		ts.Fatalf("aws %s?", args[0])
 	}
 	ts.Check(err)
+}
+
+func hubCommand(ts *testscript.TestScript, s *sandbox.Sandbox, neg bool, args []string) error {
+	ctx := context.Background()
+	hub := securityhub.NewFromConfig(s.Config(sandbox.DefaultHub, "us-east-1"))
+	product := aws.String("arn:aws:securityhub:us-east-1::product/aws/securityhub")
+	switch args[0] {
+	case "finding":
+		var findings []types.AwsSecurityFinding
+		ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[1])), &findings))
+		account := securityhub.NewFromConfig(s.Config(*findings[0].AwsAccountId, "us-east-1"))
+		if _, err := account.EnableSecurityHub(ctx, &securityhub.EnableSecurityHubInput{}); err != nil {
+			return err
+		}
+		_, err := account.BatchImportFindings(ctx, &securityhub.BatchImportFindingsInput{Findings: findings})
+		return err
+	case "workflow":
+		_, err := hub.BatchUpdateFindings(ctx, &securityhub.BatchUpdateFindingsInput{
+			FindingIdentifiers: []types.AwsSecurityFindingIdentifier{{Id: &args[1], ProductArn: product}}, Workflow: &types.WorkflowUpdate{Status: types.WorkflowStatus(args[2])},
+		})
+		return err
+	}
+	out, err := hub.GetFindings(ctx, &securityhub.GetFindingsInput{Filters: &types.AwsSecurityFindingFilters{Id: []types.StringFilter{{Value: &args[1], Comparison: types.StringFilterComparisonEquals}}}})
+	if err == nil && (string(out.Findings[0].Workflow.Status) == args[2]) == neg {
+		ts.Fatalf("%s is %s, want %s", args[1], out.Findings[0].Workflow.Status, args[2])
+	}
+	return err
 }
 
 // Text of others must not steer a terminal.

@@ -16,6 +16,7 @@ import (
 	"example.com/asr"
 	"example.com/asr/catalog"
 	"example.com/asr/playbook"
+	"example.com/asr/remedytest"
 	"example.com/asr/sessions"
 )
 
@@ -62,9 +63,10 @@ func coverage(book *playbook.Book, units []asr.Remediation) []byte {
 	written := 0
 	for _, e := range book.Entries() {
 		s, ok := specs[e.Remediation]
-		remediation, risk, undo := "`"+e.Remediation+"`, not written yet", "", ""
+		remediation, risk, undo, proof := "`"+e.Remediation+"`, not written yet", "", "", ""
 		if ok {
 			written++
+			proof = proven(e.Remediation)
 			remediation, risk, undo = fmt.Sprintf("[`%s`](remediations/%s.md)", e.Remediation, e.Remediation), string(s.Risk), "yes"
 			if s.Irreversible != "" {
 				undo = "no"
@@ -73,13 +75,21 @@ func coverage(book *playbook.Book, units []asr.Remediation) []byte {
 		if e.Retired {
 			remediation += " (control retired by AWS)"
 		}
-		fmt.Fprintf(&rows, "| %s | %s | %s | %s | %s | %s |\n", e.Playbook, e.StandardControl, e.Control, remediation, risk, undo)
+		fmt.Fprintf(&rows, "| %s | %s | %s | %s | %s | %s | %s |\n", e.Playbook, e.StandardControl, e.Control, remediation, risk, undo, proof)
 	}
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "%s# Controls\n\n%d of %d playbook entries have a remediation, through %d units. Each unit passes the lifecycle test against\nthe emulator (moto); what the emulator's gateway answers itself is labelled in the [emulator's page](dev/emulator.md).\n\n", generated, written, len(book.Entries()), len(units))
-	b.WriteString("| Playbook | Control | Security control | Remediation | Risk | Undo |\n|---|---|---|---|---|---|\n")
+	fmt.Fprintf(&b, "%s# Controls\n\n%d of %d playbook entries have a remediation, through %d units. Each unit passes the lifecycle test on\nmoto; where an answer is our own rather than moto's, it says self-emulated ([how](dev/emulator.md)).\n\n", generated, written, len(book.Entries()), len(units))
+	b.WriteString("| Playbook | Control | Security control | Remediation | Risk | Undo | Proven on |\n|---|---|---|---|---|---|---|\n")
 	b.Write(rows.Bytes())
 	return b.Bytes()
+}
+
+// proven says what a unit's lifecycle test ran on.
+func proven(id string) string {
+	if ours := remedytest.SelfEmulated[id]; ours != "" {
+		return "moto; self-emulated: " + ours
+	}
+	return "moto"
 }
 
 // page describes one remediation.
@@ -92,7 +102,7 @@ func page(u asr.Remediation) ([]byte, error) {
 	if s.Irreversible != "" {
 		undo = "no: " + s.Irreversible + "; it always asks"
 	}
-	for _, row := range [][2]string{{"Interrupts", s.Interrupts}, {"Cost", s.Cost}, {"Undo", undo}, {"Works on", strings.Join(s.Resources, "<br>")}, {"Scope", string(s.Scope)}} {
+	for _, row := range [][2]string{{"Interrupts", s.Interrupts}, {"Cost", s.Cost}, {"Undo", undo}, {"Works on", strings.Join(s.Resources, "<br>")}, {"Scope", string(s.Scope)}, {"Proven on", proven(s.ID)}} {
 		if row[1] != "" {
 			fmt.Fprintf(&b, "| %s | %s |\n", row[0], row[1])
 		}
