@@ -142,8 +142,8 @@ func TestAnOCSFEventIsTakenWhole(t *testing.T) {
 			Parameters: map[string]json.RawMessage{"retention": json.RawMessage("30"), "zones": json.RawMessage(`["a","b"]`)},
 		},
 		Workflow: asr.Workflow{
-			Status: asr.WorkflowNotified, Note: asr.Note{Text: "Encrypted the queue", By: NoteAuthor},
-			UserFields: map[string]string{fieldRun: "20250603T091500-abc", fieldWorkflow: "NOTIFIED"}, WorkflowAt: at("2025-06-03T11:20:45Z"),
+			Status: asr.WorkflowNotified, Note: asr.Note{Text: "Encrypted the queue", By: asr.NoteAuthor},
+			UserFields: map[string]string{asr.FieldRun: "20250603T091500-abc", asr.FieldWorkflow: "NOTIFIED"}, WorkflowAt: at("2025-06-03T11:20:45Z"),
 		},
 		Source: asr.SourceImported, At: at("2025-06-03T11:20:45Z"),
 	}}

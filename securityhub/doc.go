@@ -12,8 +12,6 @@ package securityhub
 
 import (
 	"time"
-
-	"example.com/asr"
 )
 
 // What Decode and Read refuse to take in. What is refused is Rejected, never lost.
@@ -34,26 +32,3 @@ const (
 // several minutes", so an event of the last minutes beats an answer.
 // Source: Security Hub User Guide, "BatchUpdateFindings for customers".
 const lag = 5 * time.Minute
-
-// NoteAuthor is who our own notes are by.
-const NoteAuthor = asr.NoteAuthor
-
-// User-defined fields that our reports carry. Keys have up to 128 characters,
-// values up to 1,024, of any kind that is not blank.
-// Source: Security Hub API Reference, AwsSecurityFinding and BatchUpdateFindings.
-const (
-	fieldRun      = "asr:run"      // the run that a report is of
-	fieldWorkflow = "asr:workflow" // the workflow status that it set
-)
-
-// Echo reports whether what an observation says of its finding's workflow is
-// our own last report and nothing else: our note stands, and the status is the
-// one that came with it. Once a person sets another status it is no echo any
-// more, though our note still stands.
-func Echo(o asr.Observation) bool {
-	if o.Note.By != NoteAuthor {
-		return false
-	}
-	set, ok := o.UserFields[fieldWorkflow]
-	return !ok || set == o.Status
-}

@@ -238,9 +238,9 @@ func noteOf(comment string) (asr.Note, map[string]string) {
 	if m == nil {
 		return asr.Note{Text: clip(comment, maxNote)}, nil
 	}
-	fields := map[string]string{fieldRun: m[2]}
+	fields := map[string]string{asr.FieldRun: m[2]}
 	if m[3] != "" {
-		fields[fieldWorkflow] = m[3]
+		fields[asr.FieldWorkflow] = m[3]
 	}
-	return asr.Note{Text: clip(m[1], maxNote), By: NoteAuthor}, fields
+	return asr.Note{Text: clip(m[1], maxNote), By: asr.NoteAuthor}, fields
 }

@@ -234,8 +234,8 @@ func TestStandardsNumbersAreFoundInEveryForm(t *testing.T) {
 
 func TestWhatAPersonChangesIsNoEcho(t *testing.T) {
 	t.Parallel()
-	ours := asr.Note{Text: "fixed", By: NoteAuthor}
-	set := map[string]string{fieldRun: "r1", fieldWorkflow: "NOTIFIED"}
+	ours := asr.Note{Text: "fixed", By: asr.NoteAuthor}
+	set := map[string]string{asr.FieldRun: "r1", asr.FieldWorkflow: "NOTIFIED"}
 	for _, tt := range []struct {
 		name string
 		w    asr.Workflow
@@ -246,7 +246,7 @@ func TestWhatAPersonChangesIsNoEcho(t *testing.T) {
 		{name: "somebody suppressed it since", w: asr.Workflow{Status: "SUPPRESSED", Note: ours, UserFields: set}},
 		{name: "somebody wrote another note", w: asr.Workflow{Status: "NOTIFIED", Note: asr.Note{By: "jsmith"}, UserFields: set}},
 	} {
-		if got := Echo(asr.Observation{Workflow: tt.w}); got != tt.want {
+		if got := tt.w.Echo(); got != tt.want {
 			t.Errorf("%s: Echo = %v, want %v", tt.name, got, tt.want)
 		}
 	}

@@ -77,7 +77,7 @@ func (r *Reporter) v1(ctx context.Context, rep asr.Report, opts ...func(*securit
 		in.Workflow = &types.WorkflowUpdate{Status: types.WorkflowStatus(rep.Workflow)}
 	}
 	if note := strings.TrimSpace(rep.Note); note != "" {
-		in.Note = &types.NoteUpdate{Text: aws.String(clip(note, maxNote)), UpdatedBy: aws.String(NoteAuthor)}
+		in.Note = &types.NoteUpdate{Text: aws.String(clip(note, maxNote)), UpdatedBy: aws.String(asr.NoteAuthor)}
 	}
 	in.UserDefinedFields = fields(now.UserDefinedFields, rep)
 	if in.Workflow == nil && in.Note == nil && in.UserDefinedFields == nil {
@@ -121,10 +121,10 @@ func fields(now map[string]string, rep asr.Report) map[string]string {
 	if all == nil {
 		all = map[string]string{}
 	}
-	delete(all, fieldWorkflow)
-	all[fieldRun] = clip(rep.Run, 1024)
+	delete(all, asr.FieldWorkflow)
+	all[asr.FieldRun] = clip(rep.Run, 1024)
 	if rep.Workflow != "" {
-		all[fieldWorkflow] = rep.Workflow
+		all[asr.FieldWorkflow] = rep.Workflow
 	}
 	if len(all) > maxFields {
 		return nil

@@ -152,7 +152,7 @@ func TestAnOCSFFindingIsReportedByTheSecondAPI(t *testing.T) {
 			t.Errorf("BatchUpdateFindingsV2 (-want +got):\n%s", diff)
 		}
 		note, fields := noteOf(comment)
-		if !Echo(asr.Observation{Workflow: asr.Workflow{Status: workflow, Note: note, UserFields: fields}}) || note.Text != rep.Note || fields[fieldRun] != "r1" {
+		if !(asr.Workflow{Status: workflow, Note: note, UserFields: fields}).Echo() || note.Text != rep.Note || fields[asr.FieldRun] != "r1" {
 			t.Errorf("our own comment comes back as %+v, %v", note, fields)
 		}
 	}

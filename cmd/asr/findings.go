@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"example.com/asr"
+	"example.com/asr/remedy"
 	"example.com/asr/securityhub"
 	"github.com/spf13/cobra"
 )
@@ -202,14 +203,14 @@ func (a *app) sync(ctx context.Context, p *parts, filter securityhub.Filter, tot
 		err = total.take(ctx, p, obs, rejected)
 	}
 	if err != nil {
-		return err
+		return remedy.Judge(err)
 	}
-	return api.Pull(ctx, filter, cursor, func(obs []asr.Observation, rejected []asr.Rejected, next string) error {
+	return remedy.Judge(api.Pull(ctx, filter, cursor, func(obs []asr.Observation, rejected []asr.Rejected, next string) error {
 		if err := total.take(ctx, p, obs, rejected); err != nil {
 			return err
 		}
 		return p.store.SetSetting(ctx, name, next)
-	})
+	}))
 }
 
 // running lists the findings that a run works on or waits for.
