@@ -297,3 +297,21 @@ func TestThePolicyIsAskedOnceMoreBeforeTheFirstWrite(t *testing.T) {
 }
 
 type changing struct{ fixed }
+
+func TestExplainTellsTheDecisionAndStoresNothing(t *testing.T) {
+	w, _ := one(t, auto)
+	ask := asr.Ask{Actor: ada, Control: "T.1", Resource: asr.Resource{ID: "arn:aws:test:eu-west-1:" + account + ":r"}}
+	facts, d, err := w.engine.Explain(t.Context(), ask)
+	if err != nil || d.Mode != asr.ModeAuto || facts.Control != "T.1" || facts.Region != "eu-west-1" {
+		t.Errorf("facts %+v, decision %+v, %v", facts, d, err)
+	}
+	runs, _, err := w.store.Runs(t.Context(), asr.RunQuery{})
+	if err != nil || len(runs) != 0 {
+		t.Errorf("runs %v, %v", runs, err)
+	}
+	w.drive(w.ingest(w.finding("f1", "T.1", "r")).Runs[0])
+	w.expect(w.revert(w.run("r-1").ID, false), asr.StateReverted)
+	if _, d, err = w.engine.Explain(t.Context(), ask); err != nil || d.Reason != asr.ReasonReverted {
+		t.Errorf("after an undo: %+v, %v", d, err)
+	}
+}
