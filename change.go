@@ -135,6 +135,9 @@ func Merge(doc json.RawMessage, changes []Change) (json.RawMessage, error) {
 		if err != nil {
 			return nil, err
 		}
+		if succeeded(v, c, changes) {
+			continue
+		}
 		var is any
 		var ok bool
 		if v, is, ok = merge(v, c.Path, from, to); !ok {
@@ -145,6 +148,28 @@ func Merge(doc json.RawMessage, changes []Change) (json.RawMessage, error) {
 		return nil, &ConflictError{conflicts}
 	}
 	return encode(v), nil
+}
+
+// succeeded reports whether a list's element, to be taken out, has made way
+// already for the one that comes in its place under the same name.
+func succeeded(v any, c Change, changes []Change) bool {
+	if len(c.Path) == 0 || c.Path[len(c.Path)-1] != Element || len(c.To) > 0 {
+		return false
+	}
+	for _, step := range c.Path[:len(c.Path)-1] {
+		m, _ := v.(map[string]any)
+		v = m[step]
+	}
+	l, _ := v.([]any)
+	from, _ := decode(c.From) // Merge has decoded it
+	twin := namesake(l, from)
+	if twin == nil || index(l, from) >= 0 {
+		return false
+	}
+	return slices.ContainsFunc(changes, func(o Change) bool {
+		to, err := decode(o.To)
+		return err == nil && len(o.From) == 0 && slices.Equal(o.Path, c.Path) && same(to, twin)
+	})
 }
 
 // merge returns v with the change made at path, or what stands there instead.
@@ -164,7 +189,7 @@ func merge(v any, path []string, from, to any) (merged, is any, ok bool) {
 	part, is, ok := merge(m[path[0]], path[1:], from, to)
 	all := map[string]any{}
 	maps.Copy(all, m)
-	if all[path[0]] = part; part == nil {
+	if all[path[0]] = part; empty(part) {
 		delete(all, path[0])
 	}
 	return all, is, ok
@@ -212,7 +237,12 @@ func empty(v any) bool {
 	case nil:
 		return true
 	case map[string]any:
-		return len(v) == 0
+		for _, e := range v {
+			if !empty(e) {
+				return false
+			}
+		}
+		return true
 	case []any:
 		return len(v) == 0
 	}

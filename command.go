@@ -172,6 +172,7 @@ func (e *Engine) cancel(ctx context.Context, id string, by Actor, event, why str
 			return &Error{Code: CodeNotAllowed, Message: fmt.Sprintf("run %s is %s: it can't be stopped any more", id, r.State), Do: "asr revert " + id + " puts it back once it has ended"}
 		}
 		r.Error = &Failure{Code: CodeNotAllowed, Message: event + " by " + by.Name + ": " + why}
+		r.Rejected = r.Actor.Kind != "person" // what a person asked for, a person may ask for again
 		b.record(event, "", map[string]string{"why": why})
 		b.enter(StateCancelled)
 		for _, fid := range r.Findings {
@@ -249,6 +250,15 @@ func (e *Engine) Deliver(ctx context.Context, to Reporter) (int, error) {
 	}
 	sent := 0
 	for _, m := range due {
+		if old, err := e.superseded(ctx, m.Report); err != nil || old {
+			if err == nil {
+				err = e.c.Store.Delivered(ctx, m.ID)
+			}
+			if err != nil {
+				return sent, err
+			}
+			continue
+		}
 		rerr := to.Report(ctx, m.Report)
 		switch code := Classify(rerr); {
 		case rerr == nil:
@@ -268,4 +278,17 @@ func (e *Engine) Deliver(ctx context.Context, to Reporter) (int, error) {
 		}
 	}
 	return sent, nil
+}
+
+// superseded reports whether a report was overtaken by a later one on the same
+// finding: sent now, it would stand for what is no longer so.
+func (e *Engine) superseded(ctx context.Context, r Report) (bool, error) {
+	f, err := e.c.Store.Finding(ctx, r.Finding)
+	if errors.Is(err, ErrNotFound) || err == nil && (r.Workflow == "" || f.Outcome == OutcomeRunning) {
+		return false, nil
+	}
+	now := map[Outcome]string{
+		OutcomeFixed: WorkflowResolved, OutcomeConfirmed: WorkflowResolved, OutcomeStillFailed: WorkflowNotified, OutcomeNotFixed: WorkflowNotified, OutcomeReverted: WorkflowNew,
+	}[f.Outcome]
+	return err == nil && now != "" && now != r.Workflow, err
 }

@@ -43,10 +43,15 @@ func (e *Engine) consider(ctx context.Context, f *Finding, b *Batch, req request
 	var last *Run
 	if d.Mode != ModeOff {
 		r, err := e.c.Store.LastRun(ctx, claimKey(w.unit.Spec.ID, w.target, w.params))
+		if f.Run != "" && (err != nil || !r.State.Open()) { // its claim moved when it was resolved, or it was rejected
+			if own, oerr := e.c.Store.Run(ctx, f.Run); oerr == nil && (err != nil || own.CreatedAt.After(r.CreatedAt)) {
+				r, err = own, nil
+			}
+		}
 		switch {
-		case err == nil:
+		case err == nil && r.Remediation == w.unit.Spec.ID:
 			last = &r
-		case !errors.Is(err, ErrNotFound):
+		case err != nil && !errors.Is(err, ErrNotFound):
 			return err
 		}
 		d = e.remember(d, last, *f, req)
@@ -168,6 +173,10 @@ func (e *Engine) remember(d Decision, last *Run, f Finding, req request) Decisio
 	switch last.State {
 	case StateReverted:
 		return off(ReasonReverted, "run "+last.ID+" fixed this and was undone: it isn't done again by itself")
+	case StateCancelled:
+		if last.Rejected {
+			return off(ReasonRejected, "run "+last.ID+" was rejected: it isn't planned again by itself")
+		}
 	case StateFailed, StatePartly, StateConflict, StateCannotPlan:
 		return off(ReasonFailedBefore, "run "+last.ID+" ended "+string(last.State)+": it isn't tried again by itself")
 	case StateVerified:
@@ -204,11 +213,11 @@ func (e *Engine) claim(f *Finding, b *Batch, w work, d Decision, last *Run, req 
 	case bb.promotes(d) || !follows:
 		bb.record("joined", string(d.Reason), map[string]any{"decision": d, "finding": f.ID})
 		bb.promote(d, req.actor)
-		if req.hash != "" && r.State == StateClaimed && d.Mode == ModeAuto {
-			r.Approval = &Approval{By: req.actor, Hash: req.hash, At: bb.now}
-		}
 	case !req.person:
 		return // it has been told all this before
+	}
+	if req.hash != "" && r.State == StateClaimed && d.Mode == ModeAuto { // what they saw, and nothing else
+		r.Approval = &Approval{By: req.actor, Hash: req.hash, At: bb.now}
 	}
 	r.UpdatedAt = bb.now
 	b.Run, b.Records = &r, append(b.Records, bb.Records...)

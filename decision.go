@@ -37,6 +37,7 @@ const (
 	ReasonHighRisk     Reason = "high_risk"     // automatic only if a rule names the control itself
 	ReasonReverted     Reason = "was_reverted"  // somebody put this fix back: not again by itself
 	ReasonFailedBefore Reason = "failed_before" // it failed the last time: not again by itself
+	ReasonRejected     Reason = "was_rejected"  // somebody rejected its plan: not again by itself
 	ReasonStalePlan    Reason = "stale_plan"    // what was approved is no longer what would be done
 	ReasonFixed        Reason = "already_fixed" // verified, and Security Hub hasn't looked again yet
 )

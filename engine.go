@@ -93,16 +93,22 @@ func (noPolicy) Params(Facts) map[string]json.RawMessage { return nil }
 // guarded seals the secrets in all that a remediation says and opens those in
 // all that it is told.
 func (r Remediation) guarded(v Vault) Remediation {
-	read, want, write := r.Read, r.Want, r.Write
-	r.Read = func(ctx context.Context, on On) (json.RawMessage, error) {
+	read, want, write, resolve := r.Read, r.Want, r.Write, r.Resolve
+	r.Resolve = func(ctx context.Context, on On) (t Target, err error) {
+		defer r.survive(&err)
+		return resolve(ctx, on)
+	}
+	r.Read = func(ctx context.Context, on On) (_ json.RawMessage, err error) {
+		defer r.survive(&err)
 		doc, err := read(ctx, on)
 		if err != nil {
 			return nil, err
 		}
 		return seal(v, doc)
 	}
-	r.Want = func(on On, now json.RawMessage) (json.RawMessage, error) {
-		now, err := unseal(v, now)
+	r.Want = func(on On, now json.RawMessage) (_ json.RawMessage, err error) {
+		defer r.survive(&err)
+		now, err = unseal(v, now)
 		if err != nil {
 			return nil, err
 		}
@@ -112,8 +118,9 @@ func (r Remediation) guarded(v Vault) Remediation {
 		}
 		return seal(v, to)
 	}
-	r.Write = func(ctx context.Context, on On, from, to json.RawMessage) error {
-		from, err := unseal(v, from)
+	r.Write = func(ctx context.Context, on On, from, to json.RawMessage) (err error) {
+		defer r.survive(&err)
+		from, err = unseal(v, from)
 		if err != nil {
 			return err
 		}
@@ -123,6 +130,14 @@ func (r Remediation) guarded(v Vault) Remediation {
 		return write(ctx, on, from, to)
 	}
 	return r
+}
+
+// survive makes an error of a unit's panic: one odd resource must not end the
+// process that looks after all others.
+func (r Remediation) survive(err *error) {
+	if v := recover(); v != nil {
+		*err = &Error{Code: CodeInternal, Message: fmt.Sprintf("%s: panic: %v", r.Spec.ID, v), Do: "this is a defect of asr: report it with the run's id"}
+	}
 }
 
 // batch is what a step is about to store.

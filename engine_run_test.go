@@ -289,7 +289,7 @@ func TestWhatAWSAnswersDecidesHowARunEnds(t *testing.T) {
 		"never settles":      {refuse("read", asr.ErrSettling), asr.StateCannotPlan, asr.CodeTimeout},
 		"reading denied":     {refuse("read", &asr.Error{Code: asr.CodeDenied, Do: "look"}), asr.StateCannotPlan, asr.CodeDenied},
 		"writing denied":     {refuse("write", &asr.Error{Code: asr.CodeDenied, Do: "look"}), asr.StateFailed, asr.CodeDenied},
-		"throttled for ever": {refuse("write", &asr.Error{Code: asr.CodeThrottled}), asr.StatePartly, asr.CodeThrottled},
+		"throttled for ever": {refuse("write", &asr.Error{Code: asr.CodeThrottled}), asr.StateFailed, asr.CodeThrottled},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w, cloud := one(t, auto)

@@ -126,10 +126,11 @@ const (
 
 // Echo reports whether this is our own last report and nothing else: our note
 // stands, and the status is the one that came with it. Once a person sets
-// another status it is no echo any more, though our note still stands.
+// another status it is no echo any more, though our note still stands; and
+// SUPPRESSED is never ours.
 func (w Workflow) Echo() bool {
 	set, ok := w.UserFields[FieldWorkflow]
-	return w.Note.By == NoteAuthor && (!ok || set == w.Status)
+	return w.Note.By == NoteAuthor && w.Status != WorkflowSuppressed && (!ok || set == w.Status)
 }
 
 // Source says how an observation of a finding came.

@@ -6,6 +6,8 @@ import (
 	"fmt"
 )
 
+const whyGone = "the resource no longer exists"
+
 // nothing ends a run that has nothing to change.
 func (e *Engine) nothing(ctx context.Context, b *batch, why string) (Next, error) {
 	b.Run.Error = &Failure{Message: why}
@@ -57,8 +59,9 @@ func (b *batch) tell(f *Finding) {
 		f.FixedAt = b.now
 		status, note = WorkflowResolved, fmt.Sprintf("asr fixed this and verified it by reading back: %s. Run %s; undo: asr revert %s", r.Remediation, r.ID, r.ID)
 	case StateNothingToDo:
-		if r.Error.Message != "the resource no longer exists" {
-			f.FixedAt = b.now
+		f.FixedAt = b.now
+		if r.Error.Message == whyGone {
+			f.Outcome = OutcomeClosed
 		}
 		note = "asr found nothing to do: " + r.Error.Message + ". Run " + r.ID
 	case StateReverted:

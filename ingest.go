@@ -180,7 +180,7 @@ func (e *Engine) stillFailing(f *Finding, b *Batch) {
 		return
 	}
 	f.Outcome = OutcomeStillFailed
-	note := fmt.Sprintf("asr fixed and verified this at %s (run %s), yet the check still fails: it may look at more than the fix covers.", f.FixedAt.Format(time.RFC3339), f.Run)
+	note := fmt.Sprintf("asr read this back as fixed at %s (run %s), yet the check still fails: it may look at more than the fix covers.", f.FixedAt.Format(time.RFC3339), f.Run)
 	b.Messages = append(b.Messages, message(*f, WorkflowNotified, note, f.Run, e.now()))
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -48,9 +49,14 @@ func (e *Engine) apply(ctx context.Context, b *batch, u Remediation) (Next, erro
 
 // replan sends a run back to be planned: what it would do now is not its plan.
 func (e *Engine) replan(ctx context.Context, b *batch) (Next, error) {
+	b.Run.Replans++
+	if b.Run.Replans > maxReplans {
+		return e.fail(ctx, b, StateConflict, &Error{Code: CodeStalePlan, Message: "each time that it is to begin, what would be done is something else", Do: "find out who keeps changing the resource: see the account's CloudTrail"})
+	}
 	b.record("replanned", string(CodeStalePlan), nil)
 	b.Locks = LockRelease
 	b.enter(StateClaimed)
+	b.wait(backoff(100*time.Millisecond, b.Run.Replans))
 	return e.commit(ctx, b)
 }
 
@@ -90,8 +96,11 @@ func pathMakes(r *Run, c Change) string {
 // write saves the intent, writes once, and saves that it did.
 func (e *Engine) write(ctx context.Context, b *batch, u Remediation, now, goal json.RawMessage, left, changes []Change) (Next, error) {
 	r := b.Run
-	if err := e.killed(ctx); err != nil { // the sessions ask too, at each call
+	switch err := e.killed(ctx); { // the sessions ask too, at each call
+	case Classify(err) == CodeKilled:
 		return e.trouble(ctx, b, err, StatePartly)
+	case err != nil:
+		return Next{}, fmt.Errorf("%s: %w", r.ID, err)
 	}
 	intent := Intent{Token: token(r, left), At: b.now}
 	for _, c := range left {
@@ -162,17 +171,24 @@ func names(changes []Change) (fields []string) {
 
 // writeFailed looks what a failed write left behind, to end in the right state.
 func (e *Engine) writeFailed(ctx context.Context, b *batch, u Remediation, err error, changes []Change) (Next, error) {
-	if transient(err) || errors.Is(err, ErrSettling) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+	if transient(err) && (b.Run.Tries < maxTries || Classify(err) == CodeKilled) || errors.Is(err, ErrSettling) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return e.trouble(ctx, b, err, StatePartly)
 	}
 	if b.Run.State == StateReverting {
 		return e.revertFailed(ctx, b, u, err)
 	}
-	state := StatePartly
-	if now, rerr := u.Read(ctx, b.Run.on()); rerr == nil && untouched(now, changes) {
-		state, b.Run.Writes = StateFailed, 0
+	now, rerr := u.Read(ctx, b.Run.on())
+	if rerr != nil {
+		return e.fail(ctx, b, StatePartly, err)
 	}
-	return e.fail(ctx, b, state, err)
+	if untouched(now, changes) {
+		b.Run.Writes = 0
+		return e.fail(ctx, b, StateFailed, err)
+	}
+	if left, _, merr := remaining(now, changes); merr == nil {
+		b.own(left) // undo must know what there is to undo
+	}
+	return e.fail(ctx, b, StatePartly, err)
 }
 
 // untouched reports whether no change has been made at all.
@@ -196,7 +212,7 @@ func (e *Engine) trouble(ctx context.Context, b *batch, err error, end State) (N
 		r.Left = append(r.Left, "the resource no longer exists, so nothing of it can be put back")
 		return e.finish(ctx, b, StateReverted)
 	case errors.Is(err, ErrGone):
-		return e.nothing(ctx, b, "the resource no longer exists")
+		return e.nothing(ctx, b, whyGone)
 	case ctx.Err() != nil: // the process is ending: the step repeats elsewhere
 		return Next{Step: string(r.State)}, ctx.Err()
 	case errors.Is(err, ErrSettling):
@@ -206,7 +222,11 @@ func (e *Engine) trouble(ctx context.Context, b *batch, err error, end State) (N
 		r.Tries++
 		b.wait(min(backoff(time.Second, r.Tries), 2*time.Minute))
 		return e.commit(ctx, b)
-	case transient(err) && (r.Tries < maxTries || Classify(err) == CodeKilled):
+	case Classify(err) == CodeKilled:
+		r.Error = failure(err)
+		b.wait(5 * time.Second)
+		return e.commit(ctx, b)
+	case transient(err) && r.Tries < maxTries:
 		r.Tries++
 		r.Error = failure(err)
 		b.wait(min(backoff(time.Second, r.Tries), time.Minute))

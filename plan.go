@@ -1,9 +1,11 @@
 package asr
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"slices"
 	"time"
 )
 
@@ -34,7 +36,7 @@ func (p Plan) hash() string {
 	for _, c := range p.Changes {
 		from, _ := decode(c.From) // both were encoded by diff
 		to, _ := decode(c.To)
-		changes = append(changes, change{c.Path, from, to})
+		changes = append(changes, change{c.Path, canonical(from), canonical(to)})
 	}
 	params, _ := decode(p.Params)
 	doc, _ := json.Marshal(struct {
@@ -46,4 +48,27 @@ func (p Plan) hash() string {
 	}{p.Remediation, p.Version, p.Target, params, changes, p.Grants})
 	sum := sha256.Sum256(doc)
 	return hex.EncodeToString(sum[:])
+}
+
+// canonical is a value as Diff compares it: lists are sets, and what is empty is
+// absent.
+func canonical(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		out := map[string]any{}
+		for k, e := range v {
+			if !empty(e) {
+				out[k] = canonical(e)
+			}
+		}
+		return out
+	case []any:
+		out := make([]any, len(v))
+		for i, e := range v {
+			out[i] = canonical(e)
+		}
+		slices.SortFunc(out, func(a, b any) int { return bytes.Compare(encode(a), encode(b)) })
+		return out
+	}
+	return v
 }

@@ -71,7 +71,7 @@ func overlaps(later, r Run, back []Change) bool {
 	}
 	return slices.ContainsFunc(later.Plan.Changes, func(c Change) bool {
 		return slices.ContainsFunc(back, func(b Change) bool {
-			return slices.Equal(b.Path, c.Path) && c.Path[len(c.Path)-1] != Element
+			return slices.Equal(b.Path, c.Path) && (len(c.Path) == 0 || c.Path[len(c.Path)-1] != Element)
 		})
 	})
 }
@@ -182,7 +182,7 @@ func (e *Engine) revertFailed(ctx context.Context, b *batch, u Remediation, err 
 		}
 		return made
 	})
-	if kept == 0 && r.Undo.Writes == 1 { // refused before anything was put back
+	if kept == 0 && untouched(now, r.Undo.Changes) { // refused before anything was put back
 		return e.standAsItIs(ctx, b, failure(err))
 	}
 	if kept == 0 {

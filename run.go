@@ -88,6 +88,8 @@ type Run struct {
 	Tries    int      `json:"tries,omitempty"`    // of the present state, for back-off
 	Error    *Failure `json:"error,omitempty"`
 	Undo     *Undo    `json:"undo,omitempty"`
+	Rejected bool     `json:"rejected,omitempty"` // cancelled by a person
+	Replans  int      `json:"replans,omitempty"`  // times that its plan was stale at its first step
 	Resolved bool     `json:"resolved,omitempty"` // the target is canonical, the parameters are complete
 	Notes    []string `json:"notes,omitempty"`    // what a plan must warn of
 
@@ -165,10 +167,15 @@ func (r *Run) acting() Actor {
 	return r.Actor
 }
 
+// approved reports whether a verified person said yes to the plan.
+func (r *Run) approved() bool {
+	return r.Approval != nil && r.Approval.By.Verified && r.Plan != nil && r.Approval.Hash == r.Plan.Hash
+}
+
 // wrote reports whether the run may have changed something.
 func (r *Run) wrote() bool { return r.Writes > 0 }
 
 // Undoable reports whether Revert may be asked for.
 func (r *Run) Undoable() bool {
-	return r.wrote() && (r.State == StateVerified || r.State == StatePartly)
+	return r.wrote() && (r.State == StateVerified || r.State == StatePartly || r.State == StateNothingToDo)
 }

@@ -15,6 +15,7 @@ const (
 	maxStalls     = 10             // writes in a row that changed nothing
 	maxTries      = 60             // of one step that AWS fails for the time being: hours
 	maxSettling   = 24 * time.Hour // until a resource has settled
+	maxReplans    = 12             // plans in a row that were stale at the first step
 	maxUnverified = 5              // verifying reads that don't show the fix
 	verifyReads   = 2
 )
@@ -56,6 +57,9 @@ func (e *Engine) plan(ctx context.Context, b *batch, u Remediation) (Next, error
 	r := b.Run
 	if !r.Resolved {
 		if err := e.complete(ctx, r); err != nil {
+			if Classify(err) == CodeInternal && ctx.Err() == nil { // the store's
+				return Next{}, fmt.Errorf("%s: %w", r.ID, err)
+			}
 			return e.trouble(ctx, b, err, StateCannotPlan)
 		}
 		t, err := u.Resolve(ctx, r.on())
@@ -99,7 +103,7 @@ func (e *Engine) complete(ctx context.Context, r *Run) error {
 	case transient(err) || ctx.Err() != nil:
 		return err
 	case err != nil:
-		r.Notes = append(r.Notes, fmt.Sprintf("The parameters of Config rule %s couldn't be read (%s): the defaults stand.", f.Rule, Classify(err)))
+		r.Notes = []string{fmt.Sprintf("The parameters of Config rule %s couldn't be read (%s): the defaults stand.", f.Rule, Classify(err))}
 		return nil
 	case len(f.Parameters) == 0:
 		return nil
@@ -122,12 +126,19 @@ func (e *Engine) complete(ctx context.Context, r *Run) error {
 // claim, this run's findings go over to it.
 func (e *Engine) settleClaim(ctx context.Context, b *batch, claim string) (Next, bool, error) {
 	other, err := e.c.Store.LastRun(ctx, claim)
-	if errors.Is(err, ErrNotFound) || err == nil && (other.ID == b.Run.ID || !other.State.Open()) {
+	switch {
+	case errors.Is(err, ErrNotFound), err == nil && other.ID == b.Run.ID:
 		b.Run.Claim = claim
 		return Next{}, false, nil
-	}
-	if err != nil {
+	case err != nil:
 		return Next{}, false, err
+	case !other.State.Open():
+		b.Run.Claim = claim
+		next, err := e.recall(ctx, b, other)
+		return next, b.Run.State == StateCancelled, err
+	}
+	if err := e.strengthen(ctx, other.ID, *b.Run); err != nil {
+		return Next{}, true, err
 	}
 	if err := e.handOver(ctx, b.Run.Findings, other.ID); err != nil { // first: a crash in between repeats it
 		return Next{}, true, err
@@ -137,6 +148,33 @@ func (e *Engine) settleClaim(ctx context.Context, b *batch, claim string) (Next,
 	b.enter(StateCancelled)
 	next, err := e.commit(ctx, b)
 	return next, true, err
+}
+
+// recall holds a run back that nobody asked for, when an ended one on the
+// resolved target tells against it.
+func (e *Engine) recall(ctx context.Context, b *batch, ended Run) (Next, error) {
+	r := b.Run
+	req := request{person: r.Actor.Kind == "person", console: r.Facts.Console}
+	d := e.remember(r.Decision, &ended, Finding{Provider: Provider{UpdatedAt: r.CreatedAt}}, req)
+	if d.Mode != ModeOff {
+		return Next{}, nil
+	}
+	d.At = b.now
+	r.Decision = d
+	return e.fail(ctx, b, StateCancelled, &Error{Code: CodeNotAllowed, Message: d.Why, Do: "asr remediate starts it all the same"})
+}
+
+// strengthen gives an open run what a duplicate of it was meant for, if that is more.
+func (e *Engine) strengthen(ctx context.Context, id string, duplicate Run) error {
+	_, err := e.update(ctx, id, duplicate.Actor, func(b *batch) error {
+		if b.promotes(duplicate.Decision) {
+			b.record("joined", string(duplicate.Decision.Reason), map[string]any{"decision": duplicate.Decision, "run": duplicate.ID})
+			b.promote(duplicate.Decision, duplicate.Actor)
+			b.Run.Approval = duplicate.Approval
+		}
+		return nil
+	})
+	return err
 }
 
 // handOver lets findings follow another run.
@@ -256,9 +294,7 @@ func (e *Engine) route(b *batch, u Remediation) {
 		r.Approval = nil
 	}
 	switch {
-	case r.Approval != nil:
-		b.enter(StateScheduled)
-	case d.Mode == ModeAuto:
+	case r.approved(), d.Mode == ModeAuto:
 		b.enter(StateScheduled)
 	case d.Mode == ModeAsk:
 		b.record("asked", string(d.Reason), d)
@@ -271,10 +307,17 @@ func (e *Engine) route(b *batch, u Remediation) {
 // begin asks the policy once more and takes the locks.
 func (e *Engine) begin(ctx context.Context, b *batch, u Remediation) (Next, error) {
 	r := b.Run
-	if d, _ := e.c.Policy.Decide(r.Facts); d.Mode == ModeOff && d.Reason == ReasonRule {
-		d.At = b.now
+	d := e.decide(work{unit: u, facts: r.Facts}, request{actor: r.Actor, console: r.Facts.Console, person: r.Actor.Kind == "person" || r.approved()})
+	d.At = b.now
+	switch {
+	case d.Mode == ModeOff:
 		r.Decision = d
 		return e.fail(ctx, b, StateCancelled, &Error{Code: CodeNotAllowed, Message: "the policy turned it off meanwhile: " + d.Why})
+	case d.Mode != ModeAuto && !r.approved(): // the target has its name by now, or the policy is another
+		r.Decision, r.Wanted = d, d.Mode
+		b.record("decided", string(d.Reason), d)
+		e.route(b, u)
+		return e.commit(ctx, b)
 	}
 	b.Locks = LockTake
 	b.enter(StateApplying)

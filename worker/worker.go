@@ -71,7 +71,9 @@ func (p *Pool) work(ctx context.Context, worker string) {
 	for ctx.Err() == nil {
 		id, err := p.c.Store.Lease(ctx, worker, "", p.c.Clock(), p.c.Lease)
 		if err == nil {
-			p.step(ctx, worker, id)
+			if _, err := p.step(ctx, worker, id); err != nil {
+				sleep(ctx, p.c.Poll) // others first: the store may be in trouble
+			}
 			continue
 		}
 		if !errors.Is(err, asr.ErrNotFound) && ctx.Err() == nil {
