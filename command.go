@@ -128,6 +128,11 @@ func (e *Engine) asked(ctx context.Context, ask Ask) (Finding, error) {
 	}
 	arn := strings.SplitN(ask.Resource.ID, ":", 6)
 	if len(arn) == 6 && arn[0] == "arn" { // what the ARN leaves out, the caller says
+		for _, c := range [][3]string{{"Region", arn[3], ask.Region}, {"account", arn[4], ask.Account}} {
+			if c[1] != "" && c[2] != "" && c[1] != c[2] {
+				return Finding{}, &Error{Code: CodeBadTarget, Message: fmt.Sprintf("the %s is to be %s, but the ARN says %s", c[0], c[2], c[1]), Do: "leave it out, or correct the ARN"}
+			}
+		}
 		ask.Region, ask.Account = cmp.Or(arn[3], ask.Region), cmp.Or(arn[4], ask.Account)
 	}
 	return Finding{Provider: Provider{
@@ -171,7 +176,7 @@ func (e *Engine) cancel(ctx context.Context, id string, by Actor, event, why str
 		if !r.State.Open() || r.State.Begun() && (r.State != StateApplying || r.wrote()) {
 			return &Error{Code: CodeNotAllowed, Message: fmt.Sprintf("run %s is %s: it can't be stopped any more", id, r.State), Do: "asr revert " + id + " puts it back once it has ended"}
 		}
-		r.Error = &Failure{Code: CodeNotAllowed, Message: event + " by " + by.Name + ": " + why}
+		r.Error = &Failure{Code: CodeNotAllowed, Message: strings.TrimSuffix(event+" by "+by.Name+": "+why, ": ")}
 		r.Rejected = r.Actor.Kind != "person" // what a person asked for, a person may ask for again
 		b.record(event, "", map[string]string{"why": why})
 		b.enter(StateCancelled)

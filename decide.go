@@ -217,7 +217,7 @@ func (e *Engine) claim(f *Finding, b *Batch, w work, d Decision, last *Run, req 
 		return // it has been told all this before
 	}
 	if req.hash != "" && r.State == StateClaimed && d.Mode == ModeAuto { // what they saw, and nothing else
-		r.Approval = &Approval{By: req.actor, Hash: req.hash, At: bb.now}
+		r.Approval = &Approval{By: req.actor, Hash: req.hash, At: bb.now, Requested: true}
 	}
 	r.UpdatedAt = bb.now
 	b.Run, b.Records = &r, append(b.Records, bb.Records...)

@@ -108,6 +108,10 @@ type Approval struct {
 	Hash string    `json:"hash"` // of the plan that was approved
 	Note string    `json:"note,omitempty"`
 	At   time.Time `json:"at"`
+
+	// Requested: they saw the plan when they asked for it, and nobody asked them.
+	// It is no answer to what always asks.
+	Requested bool `json:"requested,omitempty"`
 }
 
 // Intent is what a run is about to write: stored first, so that a crash

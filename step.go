@@ -284,6 +284,9 @@ func (e *Engine) route(b *batch, u Remediation) {
 	d := &r.Decision
 	if why := r.Plan.lasting(); why != "" && d.Mode == ModeAuto {
 		d.Mode, d.Reason, d.Why = ModeAsk, ReasonIrreversible, "part of it can't be put back: "+why
+		if r.Approval != nil && r.Approval.Requested {
+			r.Approval = nil
+		}
 	}
 	if r.Approval != nil && r.Approval.Hash != r.Plan.Hash {
 		b.record("approval_void", string(ReasonStalePlan), r.Approval)

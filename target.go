@@ -118,7 +118,7 @@ func (s Spec) Locate(account, region string, r Resource) (Target, error) {
 	}
 	t := Target{Partition: Partition(region), Account: account, Region: region, ID: r.ID}
 	if !accountID.MatchString(account) {
-		return t, &Error{Code: CodeBadTarget, Message: fmt.Sprintf("%q is no AWS account id", account), Do: "correct the finding's account, 12 digits"}
+		return t, &Error{Code: CodeBadTarget, Message: fmt.Sprintf("%q is no AWS account id", account), Do: "an account has 12 digits: correct it where it comes from"}
 	}
 	if s.Scope != ScopeResource {
 		if s.Scope == ScopeAccount {

@@ -54,9 +54,14 @@ func judge(err error) (asr.Code, string) {
 	http5xx := errors.As(err, &status) && status.HTTPStatusCode() >= http.StatusInternalServerError
 	var api smithy.APIError
 	var network net.Error
+	var dns *net.DNSError
 	switch {
 	case errors.Is(err, context.Canceled):
 		return "", ""
+	case errors.As(err, &dns) && dns.IsNotFound:
+		return asr.CodeRegionOff, "check the Region's name: AWS has no such endpoint, or this machine can't look it up"
+	case errors.As(err, &status) && status.HTTPStatusCode() == http.StatusNotImplemented:
+		return asr.CodeAWS, "what answers is no AWS, or doesn't know the operation"
 	case !errors.As(err, &api):
 		if http5xx || errors.As(err, &network) || errors.Is(err, context.DeadlineExceeded) {
 			return asr.CodeUnavailable, "wait; the step is tried again by itself"

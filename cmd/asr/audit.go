@@ -35,7 +35,9 @@ record or missing run, and adds a checkpoint if all is well.`,
 				if err != nil {
 					return err
 				}
-				report.Last = &added
+				if report.Last = &added; added.Seq > int64(report.Checkpoints) {
+					report.Checkpoints, report.Unsigned = int(added.Seq), 0
+				}
 			}
 			if err := a.print(report, func() { a.printAudit(report) }); err != nil || len(report.Problems) == 0 {
 				return err

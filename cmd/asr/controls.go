@@ -34,13 +34,20 @@ func controlsCommand(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if only != "" && !slices.ContainsFunc(rows, func(c control) bool { return strings.HasPrefix(strings.ToLower(c.Playbook), strings.ToLower(only)) }) {
+				var names []string
+				for _, c := range rows {
+					names = append(names, c.Playbook)
+				}
+				return usageError{fmt.Errorf("--playbook %s: there are %s", only, strings.Join(slices.Compact(names), ", "))}
+			}
 			rows = slices.DeleteFunc(rows, func(c control) bool {
-				return only != "" && !strings.EqualFold(c.Playbook, only) || written && !c.Written
+				return !strings.HasPrefix(strings.ToLower(c.Playbook), strings.ToLower(only)) || written && !c.Written
 			})
 			return a.print(rows, func() { a.printControls(rows) })
 		},
 	}
-	cmd.Flags().StringVar(&only, "playbook", "", "only this playbook")
+	cmd.Flags().StringVar(&only, "playbook", "", "only playbooks whose name begins so")
 	cmd.Flags().BoolVar(&written, "written", false, "only what this asr can fix")
 	return cmd
 }

@@ -248,7 +248,9 @@ func findingsList(a *app) *cobra.Command {
 				}
 				q.Outcomes = append(q.Outcomes, asr.Outcome(o))
 			}
-			q.Severity = strings.ToUpper(q.Severity)
+			if q.Severity = strings.ToUpper(q.Severity); q.Severity != "" && !slices.Contains(asr.Severities, q.Severity) {
+				return usageError{fmt.Errorf("--severity %s: there are %v", q.Severity, asr.Severities)}
+			}
 			findings, _, err := p.store.Findings(cmd.Context(), q)
 			if err != nil {
 				return err

@@ -13,15 +13,20 @@ type progress struct {
 	on     bool
 	mu     sync.Mutex
 	states map[string]asr.State
+	told   map[string]bool // of what it waits for
 }
 
 func (a *app) progress() *progress {
-	return &progress{a: a, on: terminal(a.errs), states: map[string]asr.State{}}
+	return &progress{a: a, on: terminal(a.errs), states: map[string]asr.State{}, told: map[string]bool{}}
 }
 
 func (p *progress) run(r asr.Run) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if r.Error != nil && r.Tries >= 3 && !p.told[r.ID] { // whoever waits wants to know for what, terminal or not
+		p.told[r.ID] = true
+		p.a.note("run %s waits: %s", r.ID, printable(r.Error.Message))
+	}
 	if !p.on || p.states[r.ID] == r.State {
 		return
 	}

@@ -34,11 +34,14 @@ func (w *what) asks(p *parts, me asr.Actor, findings []string) ([]asr.Ask, error
 		return nil, err
 	}
 	if w.control != "" {
-		account, region := w.account, w.region
-		if account == "" {
+		if w.resource == "" && !w.accountWide() {
+			return nil, usageError{fmt.Errorf("%s is about a resource: name it with --resource", w.control)}
+		}
+		account, region, arn := w.account, w.region, strings.SplitN(w.resource+":::::", ":", 6)
+		if account == "" && arn[4] == "" {
 			account = strings.SplitN(me.Name+":::::", ":", 6)[4]
 		}
-		if region == "" {
+		if region == "" && arn[3] == "" {
 			region = p.hub.Region
 		}
 		return []asr.Ask{{Actor: me, Control: w.control, Resource: asr.Resource{ID: w.resource}, Account: account, Region: region, Params: params}}, nil
@@ -48,6 +51,12 @@ func (w *what) asks(p *parts, me asr.Actor, findings []string) ([]asr.Ask, error
 		asks = append(asks, asr.Ask{Actor: me, Finding: id, Params: params})
 	}
 	return asks, nil
+}
+
+// accountWide reports whether the control is about an account, or unknown.
+func (w *what) accountWide() bool {
+	u, _, err := (&app{}).lookup(w.control)
+	return err != nil || u.Spec.Scope != asr.ScopeResource
 }
 
 // parseParams reads name=value; a value that is no JSON is a text.
@@ -130,7 +139,13 @@ func (a *app) drive(ctx context.Context, p *parts, ids []string) ([]asr.Run, err
 // though the run that it joined may be meant for more.
 func (a *app) driveWhile(ctx context.Context, p *parts, ids []string, goOn func(asr.Run) bool) ([]asr.Run, error) {
 	show := a.progress()
-	if err := p.pool.Drive(ctx, ids, func(r asr.Run) bool { show.run(r); return goOn(r) }); err != nil {
+	err := p.pool.Drive(ctx, ids, func(r asr.Run) bool { show.run(r); return goOn(r) })
+	if errors.Is(err, context.Canceled) {
+		show.done()
+		a.note("Interrupted. What was begun is kept, and goes on with: asr runs resume %s", strings.Join(ids, " "))
+		return nil, exitError{exitFailed}
+	}
+	if err != nil {
 		return nil, err
 	}
 	show.done()
