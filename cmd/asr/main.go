@@ -100,7 +100,8 @@ by reading back that it holds, and can put it back.
 
 Start with: asr demo`,
 		SilenceUsage: true, SilenceErrors: true,
-		Version: version,
+		Version:           version,
+		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 	}
 	f := cmd.PersistentFlags()
 	f.StringVar(&a.data, "data", "", "folder of the database and key (default $ASR_DATA, or asr in the user's data folder)")
@@ -115,7 +116,7 @@ Start with: asr demo`,
 	f.BoolVarP(&a.yes, "yes", "y", false, "don't ask before something is changed")
 	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	cmd.AddCommand(demoCommand(a), sandboxCommand(a), findingsCommand(a), planCommand(a), remediateCommand(a), approveCommand(a), rejectCommand(a),
-		revertCommand(a), runsCommand(a), controlsCommand(a), explainCommand(a), policyCommand(a), auditCommand(a), killCommand(a), doctorCommand(a), versionCommand(a))
+		revertCommand(a), runsCommand(a), controlsCommand(a), explainCommand(a), policyCommand(a), auditCommand(a), killCommand(a), doctorCommand(a), completionCommand(a), versionCommand(a))
 	strictArgs(cmd)
 	return cmd
 }
@@ -151,6 +152,26 @@ func versionCommand(a *app) *cobra.Command {
 		Use: "version", Short: "Print the version", Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			return a.print(map[string]string{"version": version}, func() { fmt.Fprintln(a.out, "asr", version) })
+		},
+	}
+}
+
+func completionCommand(a *app) *cobra.Command {
+	shells := map[string]func(*cobra.Command) error{
+		"bash":       func(c *cobra.Command) error { return c.GenBashCompletionV2(a.out, true) },
+		"zsh":        func(c *cobra.Command) error { return c.GenZshCompletion(a.out) },
+		"fish":       func(c *cobra.Command) error { return c.GenFishCompletion(a.out, true) },
+		"powershell": func(c *cobra.Command) error { return c.GenPowerShellCompletionWithDesc(a.out) },
+	}
+	return &cobra.Command{
+		Use: "completion bash|zsh|fish|powershell", Short: "Print the completion script for a shell", Args: cobra.ExactArgs(1),
+		Example: `  source <(asr completion bash)`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			write, ok := shells[args[0]]
+			if !ok {
+				return usageError{fmt.Errorf("there is no completion for %q: bash, zsh, fish, powershell", args[0])}
+			}
+			return write(cmd.Root())
 		},
 	}
 }
