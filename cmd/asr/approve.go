@@ -60,10 +60,10 @@ func (a *app) find(ctx context.Context, p *parts, id string) (asr.Run, error) {
 // see drives one run, prints it and tells how it ended.
 func (a *app) see(ctx context.Context, p *parts, id string) error {
 	runs, err := a.drive(ctx, p, []string{id})
-	if err != nil {
-		return err
+	if err == nil {
+		err = a.print(runs[0], func() { a.printRun(runs[0]) })
 	}
-	if err := a.print(runs[0], func() { a.printRun(runs[0]) }); err != nil {
+	if err != nil {
 		return err
 	}
 	return outcome(runs)

@@ -211,15 +211,23 @@ func (a *app) remediate(ctx context.Context, w *what, findings []string) error {
 		return err
 	}
 	var todo []asr.Run
+	var under []string
 	for _, r := range planned {
-		if r.State.Waits() {
+		switch {
+		case r.State.Waits():
 			todo = append(todo, r)
+		case r.State.Open():
+			under = append(under, r.ID)
 		}
 	}
 	if !a.json || len(todo) == 0 {
 		if err := a.printRuns(planned); err != nil {
 			return err
 		}
+	}
+	if len(under) > 0 { // somebody has started it: nothing is left to ask
+		a.note("Carried out already: %s", strings.Join(under, ", "))
+		return a.seeAll(ctx, under)
 	}
 	if len(todo) == 0 {
 		return outcome(planned)
@@ -228,6 +236,22 @@ func (a *app) remediate(ctx context.Context, w *what, findings []string) error {
 		return err
 	}
 	return a.carryOut(ctx, w, findings, todo)
+}
+
+// seeAll takes runs that are under way to their end and tells how they ended.
+func (a *app) seeAll(ctx context.Context, ids []string) error {
+	p, err := a.open(ctx)
+	if err != nil {
+		return err
+	}
+	runs, err := a.drive(ctx, p, ids)
+	if err == nil {
+		err = a.printRuns(runs)
+	}
+	if err != nil {
+		return err
+	}
+	return outcome(runs)
 }
 
 // carryOut asks for what was planned and shown, and nothing else: a plan that
