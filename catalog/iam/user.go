@@ -9,10 +9,8 @@ import (
 	"example.com/asr"
 	"example.com/asr/remedy"
 	"github.com/aws/aws-sdk-go-v2/aws"
-	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
-	"github.com/aws/smithy-go/middleware"
 )
 
 // user is a user's ARN; {name} is its path, if it has one, and its name.
@@ -66,7 +64,7 @@ func listKeys(ctx context.Context, api *iam.Client, t asr.Target) (keys, error) 
 		if err != nil {
 			return all, remedy.Gone(err, "NoSuchEntity")
 		}
-		if all.now, err = answered(page.ResultMetadata); err != nil {
+		if all.now, err = remedy.AnsweredAt(page.ResultMetadata); err != nil {
 			return all, err
 		}
 		for _, k := range page.AccessKeyMetadata {
@@ -75,15 +73,6 @@ func listKeys(ctx context.Context, api *iam.Client, t asr.Target) (keys, error) 
 		}
 	}
 	return all, nil
-}
-
-// answered is when AWS answered.
-func answered(meta middleware.Metadata) (time.Time, error) {
-	at, ok := awsmiddleware.GetServerTime(meta)
-	if !ok {
-		return at, &asr.Error{Code: asr.CodeAWS, Message: "AWS's answer has no date, so nothing can be said of ages", Do: "see what stands between asr and AWS: a proxy that takes headers away?"}
-	}
-	return at, nil
 }
 
 // days are the whole ones since the latest of some times.

@@ -9,7 +9,6 @@ import (
 	"example.com/asr"
 	"example.com/asr/remedy"
 	"github.com/aws/aws-sdk-go-v2/aws"
-	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 )
 
@@ -77,9 +76,9 @@ func readLife(ctx context.Context, cfg aws.Config, on remedy.On[limits]) (now li
 	if err != nil {
 		return now, remedy.Gone(err, "ResourceNotFoundException")
 	}
-	at, ok := awsmiddleware.GetServerTime(out.ResultMetadata) // a unit has no clock of its own
-	if !ok {
-		return now, &asr.Error{Code: asr.CodeAWS, Message: "AWS's answer has no date, so nothing can be said of ages", Do: "see what stands between asr and AWS: a proxy that takes headers away?"}
+	at, err := remedy.AnsweredAt(out.ResultMetadata)
+	if err != nil {
+		return now, err
 	}
 	read := aws.ToTime(out.CreatedDate)
 	if out.LastAccessedDate != nil {
