@@ -80,9 +80,6 @@ func (e *Engine) unit(id string) (Remediation, error) {
 	return r, nil
 }
 
-// Remediation returns what is known of a remediation. CodeNoRemediation.
-func (e *Engine) Remediation(id string) (Remediation, error) { return e.unit(id) }
-
 type noPolicy struct{}
 
 func (noPolicy) Decide(f Facts) (Decision, bool) {

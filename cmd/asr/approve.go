@@ -40,7 +40,10 @@ sts:GetCallerIdentity says; the approval is of exactly the plan that is shown.`,
 			if _, err := p.engine.Approve(ctx, r.ID, hash, me, why); err != nil {
 				return err
 			}
-			return a.see(ctx, p, r.ID)
+			if r, err = a.see(ctx, p, r.ID); err != nil {
+				return err
+			}
+			return outcome([]asr.Run{r})
 		},
 	}
 	cmd.Flags().StringVar(&why, "why", "", "a note for the audit log")
@@ -57,16 +60,13 @@ func (a *app) find(ctx context.Context, p *parts, id string) (asr.Run, error) {
 	return r, err
 }
 
-// see drives one run, prints it and tells how it ended.
-func (a *app) see(ctx context.Context, p *parts, id string) error {
+// see drives one run, prints it and returns it as it ended.
+func (a *app) see(ctx context.Context, p *parts, id string) (asr.Run, error) {
 	runs, err := a.drive(ctx, p, []string{id})
-	if err == nil {
-		err = a.print(runs[0], func() { a.printRun(runs[0]) })
-	}
 	if err != nil {
-		return err
+		return asr.Run{}, err
 	}
-	return outcome(runs)
+	return runs[0], a.print(runs[0], func() { a.printRun(runs[0]) })
 }
 
 func rejectCommand(a *app) *cobra.Command {
@@ -120,7 +120,10 @@ can't be put back is listed.`,
 			if _, err := p.engine.Revert(ctx, r.ID, me, force); err != nil {
 				return err
 			}
-			return a.undone(ctx, p, r.ID)
+			if r, err = a.see(ctx, p, r.ID); err == nil && r.State != asr.StateReverted {
+				err = exitError{exitFailed}
+			}
+			return err
 		},
 	}
 	cmd.Flags().BoolVar(&force, "force", false, "overwrite what somebody changed since, and say what that was")
@@ -136,19 +139,4 @@ func (a *app) printReverse(r asr.Run) {
 		}
 		a.printChange(c.Reverse())
 	}
-}
-
-// undone drives an undo and tells how it ended.
-func (a *app) undone(ctx context.Context, p *parts, id string) error {
-	runs, err := a.drive(ctx, p, []string{id})
-	if err != nil {
-		return err
-	}
-	if err := a.print(runs[0], func() { a.printRun(runs[0]) }); err != nil {
-		return err
-	}
-	if runs[0].State != asr.StateReverted {
-		return exitError{exitFailed}
-	}
-	return nil
 }

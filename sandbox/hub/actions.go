@@ -19,7 +19,7 @@ var actionID = regexp.MustCompile(`^[A-Za-z0-9]{1,20}$`)
 // createAction, with the limits of
 // https://docs.aws.amazon.com/securityhub/latest/userguide/securityhub-cloudwatch-events.html
 func (h *Hub) createAction(c Call) (any, error) {
-	in, err := decode[struct{ Name, Description, Id string }](c) //nolint:revive // as on the wire
+	in, err := decode[struct{ Name, Description, Id string }](c) // as on the wire
 	if err != nil {
 		return nil, err
 	}

@@ -89,10 +89,10 @@ func (h *Hub) listAggregators(c Call) (any, error) {
 
 // member is an account whose findings the administrator sees.
 type member struct {
-	AccountId       string //nolint:revive // as on the wire
+	AccountId       string // as on the wire
 	Email           string `json:",omitempty"`
-	AdministratorId string //nolint:revive // as on the wire
-	MasterId        string //nolint:revive // as on the wire
+	AdministratorId string // as on the wire
+	MasterId        string // as on the wire
 	MemberStatus    string
 	InvitedAt       string
 	UpdatedAt       string
@@ -100,7 +100,7 @@ type member struct {
 
 func (h *Hub) createMembers(c Call) (any, error) {
 	in, err := decode[struct {
-		AccountDetails []struct{ AccountId, Email string } //nolint:revive // as on the wire
+		AccountDetails []struct{ AccountId, Email string } // as on the wire
 	}](c)
 	if err != nil {
 		return nil, err

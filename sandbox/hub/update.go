@@ -5,7 +5,7 @@ import (
 	"unicode/utf8"
 )
 
-type identifier struct{ Id, ProductArn string } //nolint:revive // as on the wire
+type identifier struct{ Id, ProductArn string } // as on the wire
 
 // update is BatchUpdateFindings. It leaves UpdatedAt alone.
 // https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_BatchUpdateFindings.html

@@ -64,7 +64,7 @@ func validation(err error) error {
 type compositeFilter struct {
 	StringFilters, DateFilters, NumberFilters, MapFilters, BooleanFilters []fieldFilter
 	NestedCompositeFilters                                                []compositeFilter
-	IpFilters                                                             []fieldFilter //nolint:revive // as on the wire
+	IpFilters                                                             []fieldFilter // as on the wire
 	Operator                                                              string
 }
 
@@ -148,14 +148,14 @@ func pairs(v any, path []string) []object {
 }
 
 // identifierV2 names a finding in OCSF's terms.
-type identifierV2 struct{ CloudAccountUid, FindingInfoUid, MetadataProductUid string } //nolint:revive // as on the wire
+type identifierV2 struct{ CloudAccountUid, FindingInfoUid, MetadataProductUid string } // as on the wire
 
 type updateV2 struct {
 	MetadataUids       []string
 	FindingIdentifiers []identifierV2
 	Comment            *string
-	SeverityId         *int //nolint:revive // as on the wire
-	StatusId           *int //nolint:revive // as on the wire
+	SeverityId         *int // as on the wire
+	StatusId           *int // as on the wire
 }
 
 // updateV2 is BatchUpdateFindingsV2.
