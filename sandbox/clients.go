@@ -31,6 +31,15 @@ func (s *Sandbox) Config(account, region string) aws.Config {
 	return s.config(region, rootPrefix+account, "root")
 }
 
+// Root is how a program that is not Go acts with all rights in an account:
+// endpoint, key and secret.
+func (s *Sandbox) Root(account string) map[string]string {
+	return map[string]string{"endpoint": s.url, "key": rootPrefix + account, "secret": "root"}
+}
+
+// Python is the interpreter that runs moto, which has boto3 too.
+func (s *Sandbox) Python() string { return s.python }
+
 // HubConfig acts as the hub's operator: what the product starts from.
 // STS AssumeRole works through it.
 func (s *Sandbox) HubConfig(region string) aws.Config {

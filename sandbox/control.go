@@ -75,6 +75,7 @@ func (g *gateway) control() http.Handler {
 		b, err := body[backdating](r)
 		if err == nil {
 			err = g.ask(r.Context(), "backdate", b, nil)
+			g.journal.add(Call{At: time.Now(), Account: b.Account, Service: "sandbox", Operation: "Backdate(" + b.Kind + ")", Status: http.StatusOK, Overlay: true})
 		}
 		reply(w, nil, err)
 	})
@@ -165,7 +166,7 @@ func exchange(ctx context.Context, c *http.Client, method, url string, in, out a
 	return json.NewDecoder(resp.Body).Decode(out)
 }
 
-// ask uses one of our hooks in moto (patches.py).
+// ask uses one of our hooks in moto (patches).
 func (g *gateway) ask(ctx context.Context, hook string, in, out any) error {
 	return exchange(ctx, &http.Client{Transport: g.client}, http.MethodPost, "http://"+g.moto+controlPath+hook, in, out)
 }

@@ -1,11 +1,15 @@
 """Serves moto on a free loopback port, tells it on stdout, ends with its parent.
-Arguments: the version of moto that is wanted; the text of patches.py."""
+Argument: the version of moto that is wanted. The first line of stdin is the modules of the
+package patches, a JSON object of name to text."""
+import importlib.abc
+import importlib.util
+import json
 import os
 import sys
 import threading
 from importlib import metadata
 
-want, patches = sys.argv[1:]
+want, modules = sys.argv[1], json.loads(sys.stdin.buffer.readline())
 try:
     have = metadata.version("moto")
 except metadata.PackageNotFoundError:
@@ -30,16 +34,31 @@ default_user_config["lambda"] = {"use_docker": False}  # there is no Docker here
 from moto.moto_server import werkzeug_app
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-changes = {}
-exec(compile(patches, "patches.py", "exec"), changes)
+
+
+class Patches(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
+    """Imports the package patches from what was sent."""
+
+    def find_spec(self, name, path=None, target=None):
+        if name in modules:
+            return importlib.util.spec_from_loader(name, self, is_package=name == "patches")
+
+    def get_source(self, name):
+        return modules[name]
+
+
+sys.meta_path.insert(0, Patches())
+import patches
+
+patches.apply("iam")  # behind every service
 
 
 def create(service):
-    changes["apply"](service)
+    patches.apply(service)
     return werkzeug_app.create_backend_app(service)
 
 
-app = changes["Hooks"](werkzeug_app.DomainDispatcherApplication(create))
+app = patches.Hooks(werkzeug_app.DomainDispatcherApplication(create))
 handler = getattr(werkzeug_app, "MotoRequestHandler", WSGIRequestHandler)
 handler.log_request = lambda *a, **k: None  # the gateway keeps the journal
 server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=handler)

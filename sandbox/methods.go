@@ -70,12 +70,13 @@ func (s *Sandbox) Enforce(ctx context.Context, on bool) error {
 }
 
 // Kinds of dates that Backdate sets. The id is the access key's, the user's
-// name, the secret's name or ARN.
+// name, the instance's id, the secret's name or ARN.
 const (
 	AccessKeyCreated = "access-key.created"
 	AccessKeyUsed    = "access-key.used"
 	UserCreated      = "user.created"
 	PasswordUsed     = "user.password-used"
+	InstanceStopped  = "instance.stopped"
 	SecretCreated    = "secret.created"
 	SecretChanged    = "secret.changed"
 	SecretAccessed   = "secret.accessed"

@@ -4,7 +4,8 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	_ "embed"
+	"embed"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -24,8 +25,8 @@ import (
 //go:embed launcher.py
 var launcher string
 
-//go:embed patches.py
-var patches string
+//go:embed patches/*.py
+var patches embed.FS
 
 //go:embed requirements.txt
 var requirements string
@@ -115,7 +116,11 @@ func besideExecutable() (string, error) {
 
 // launch starts the launcher and waits until it tells its port.
 func launch(ctx context.Context, python string, log io.Writer, gatewayPort int) (*moto, error) {
-	cmd := exec.Command(python, "-c", launcher, MotoVersion(), patches)
+	modules, err := patchModules()
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.Command(python, "-c", launcher, MotoVersion())
 	cmd.Dir = os.TempDir() // python -c imports from the current folder first
 	cmd.Env = append(motoEnv(os.Environ()), "MOTO_PORT="+strconv.Itoa(gatewayPort))
 	words := &tail{}
@@ -131,6 +136,7 @@ func launch(ctx context.Context, python string, log io.Writer, gatewayPort int) 
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
+	_, _ = stdin.Write(append(modules, '\n')) // a process that ended before it read tells why itself
 	port, err := awaitPort(ctx, stdout)
 	if err != nil {
 		return nil, epitaph(cmd, words, err)
@@ -142,6 +148,24 @@ func launch(ctx context.Context, python string, log io.Writer, gatewayPort int) 
 		_ = cmd.Wait()              // killed or told to end: its status says nothing
 	}()
 	return m, nil
+}
+
+// patchModules is the Python package patches: module names and their texts, JSON.
+func patchModules() ([]byte, error) {
+	files, err := patches.ReadDir("patches")
+	if err != nil {
+		return nil, err
+	}
+	modules := map[string]string{}
+	for _, f := range files {
+		text, err := patches.ReadFile("patches/" + f.Name())
+		if err != nil {
+			return nil, err
+		}
+		name := strings.TrimSuffix("patches."+strings.TrimSuffix(f.Name(), ".py"), ".__init__")
+		modules[name] = string(text)
+	}
+	return json.Marshal(modules)
 }
 
 // motoEnv is the environment for moto: ours without what would change it.

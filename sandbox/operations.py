@@ -8,7 +8,7 @@ from botocore.loaders import Loader
 # botocore's name of a service: how the gateway calls it
 SERVICES = {
     "s3": "s3", "s3control": "s3control", "lambda": "lambda", "securityhub": "securityhub",
-    "apigateway": "apigateway", "cloudfront": "cloudfront", "route53": "route53",
+    "apigateway": "apigateway", "apigatewayv2": "apigateway", "cloudfront": "cloudfront", "route53": "route53",
     "guardduty": "guardduty", "macie2": "macie2", "efs": "elasticfilesystem", "eks": "eks",
     "opensearch": "es", "accessanalyzer": "access-analyzer", "account": "account",
     "backup": "backup", "inspector2": "inspector2",
