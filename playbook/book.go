@@ -58,6 +58,7 @@ type entry struct {
 	id          string
 	control     string
 	remediation string
+	byHand      string // why there is no remediation, and what to do instead
 	retired     bool
 	params      map[string]json.RawMessage
 	names       map[string]target // by lower-case name
@@ -85,10 +86,11 @@ func (s Standard) ARN(partition, region string) string {
 
 // Entry is a control as a playbook lists it.
 type Entry struct {
-	Playbook        string `json:"playbook"`        // "CIS v1.4.0"
-	StandardControl string `json:"standardControl"` // as the playbook numbers it: "1.12"
-	Control         string `json:"control"`         // the security control: "IAM.22"
-	Remediation     string `json:"remediation"`     // an id, whether this asr has it or not
+	Playbook        string `json:"playbook"`         // "CIS v1.4.0"
+	StandardControl string `json:"standardControl"`  // as the playbook numbers it: "1.12"
+	Control         string `json:"control"`          // the security control: "IAM.22"
+	Remediation     string `json:"remediation"`      // an id, whether this asr has it or not; "" if ByHand
+	ByHand          string `json:"byHand,omitempty"` // why nothing fixes it, and what to do instead
 	Retired         bool   `json:"retired,omitempty"`
 }
 
@@ -173,12 +175,12 @@ func (b *Book) index(r *reader) {
 }
 
 // adopt makes security controls of those that only a standard's entry gives a
-// remediation to.
+// remediation to, or says that there is none.
 func (b *Book) adopt() {
 	for _, p := range b.playbooks {
 		for _, e := range slices.Concat(p.controls, p.rules, p.types) {
 			id := strings.ToLower(e.control)
-			if e.control != "" && e.remediation != "" && b.security[id] == nil {
+			if e.control != "" && (e.remediation != "" || e.byHand != "") && b.security[id] == nil {
 				b.security[id] = e
 			}
 		}
@@ -190,10 +192,12 @@ func (b *Book) check(r *reader) {
 		for _, e := range slices.Concat(p.controls, p.rules, p.types) {
 			known := e.control == "" || b.security[strings.ToLower(e.control)] != nil
 			switch {
-			case !known && e.remediation == "":
+			case !known:
 				r.Add(yamlfile.Mistake(e.file, e.line, e.id, "no playbook knows the security control "+e.control, "correct its id, or give the entry a remediation"))
-			case e.control == "" && e.remediation == "":
-				r.Add(yamlfile.Mistake(e.file, e.line, e.id, "there is no remediation", "add remediation: with the id of one, as asr controls lists them"))
+			case e.control == "" && e.remediation == "" && e.byHand == "":
+				r.Add(yamlfile.Mistake(e.file, e.line, e.id, "there is no remediation", "add remediation: with the id of one, as asr controls lists them, or by_hand: with what people do instead"))
+			case e.remediation != "" && e.byHand != "":
+				r.Add(yamlfile.Mistake(e.file, e.line, e.id, "it has a remediation and is by hand", "take one of them out"))
 			}
 		}
 	}
@@ -268,7 +272,7 @@ func (b *Book) list(of func(*playbook) []*entry) []Entry {
 	for _, p := range b.playbooks {
 		for _, e := range of(p) {
 			full := b.whole(e)
-			all = append(all, Entry{Playbook: p.name, StandardControl: e.id, Control: full.control, Remediation: full.remediation, Retired: full.retired})
+			all = append(all, Entry{Playbook: p.name, StandardControl: e.id, Control: full.control, Remediation: full.remediation, ByHand: full.byHand, Retired: full.retired})
 		}
 	}
 	return all
@@ -301,8 +305,8 @@ func (b *Book) whole(e *entry) entry {
 	if base.control == "" { // as AWS spells it
 		full.control = base.id
 	}
-	if full.remediation == "" {
-		full.remediation = base.remediation
+	if full.remediation == "" && full.byHand == "" {
+		full.remediation, full.byHand = base.remediation, base.byHand
 	}
 	full.retired = full.retired || base.retired
 	full.params = merged(base.params, e.params)

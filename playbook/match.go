@@ -19,8 +19,10 @@ func (b *Book) Match(f asr.Finding) (asr.Match, error) {
 	if e == nil {
 		return asr.Match{}, unknown(f)
 	}
-	m := b.match(e)
-	var err error
+	m, err := b.match(e)
+	if err != nil {
+		return m, err
+	}
 	full := b.whole(e)
 	m.Finding, err = full.translate(f.Parameters)
 	return m, err
@@ -82,12 +84,17 @@ func unknown(f asr.Finding) error {
 	return &asr.Error{Code: asr.CodeNoRemediation, Message: what, Do: "add it to a playbook of your own, with the remediation that answers it"}
 }
 
-func (b *Book) match(e *entry) asr.Match {
+// match is what an entry says, or CodeNoRemediation with what people do instead.
+func (b *Book) match(e *entry) (asr.Match, error) {
 	full := b.whole(e)
-	return asr.Match{
+	m := asr.Match{
 		Playbook: e.playbook.name, Control: full.control, Remediation: full.remediation,
 		Playbooks: maps.Clone(full.params), Bounds: full.bounds(),
 	}
+	if full.byHand != "" {
+		return m, &asr.Error{Code: asr.CodeNoRemediation, Message: full.control + " is fixed by hand", Do: full.byHand}
+	}
+	return m, nil
 }
 
 func (e entry) bounds() map[string]asr.Bound {
@@ -130,24 +137,24 @@ func (e entry) translate(given map[string]json.RawMessage) (map[string]json.RawM
 // security control ("S3.2"), a playbook and its number ("CIS.1.4.0/1.12",
 // "cis-aws-foundations-benchmark/v/1.4.0/1.12"), the number alone if only one
 // playbook has it ("PCI.S3.2"), or an ARN of a control. CodeNotFound says which
-// were near.
+// were near; CodeNoRemediation what people do instead.
 func (b *Book) Control(id string) (asr.Match, error) {
 	ref := strings.ToLower(strings.TrimSpace(id))
 	if strings.HasPrefix(ref, "arn:") {
 		ref = strings.TrimPrefix(path5(ref), "control/")
 	}
 	if e := b.security[ref]; e != nil {
-		return b.match(e), nil
+		return b.match(e)
 	}
 	if cut := strings.LastIndexByte(ref, '/'); cut >= 0 {
 		if p := b.refs[ref[:cut]]; p != nil {
 			if e := p.find(ref[cut+1:]); e != nil {
-				return b.match(e), nil
+				return b.match(e)
 			}
 		}
 	}
 	if found := b.unique[ref]; len(found) == 1 {
-		return b.match(found[0]), nil
+		return b.match(found[0])
 	}
 	return asr.Match{}, b.notFound(id, ref)
 }

@@ -25,7 +25,7 @@ func TestAControlIsFoundByAnyOfItsNames(t *testing.T) {
 		{"FSBP.1.0.0/ELBv2.1", "AFSBP v1.0.0", "ELB.1"},
 		{"ELBv2.1", "AFSBP v1.0.0", "ELB.1"},
 		{"IAM.10", "PCI DSS v3.2.1", "IAM.10"},
-		{"2.1.4.2", "CIS v3.0.0", "S3.8"},
+		{"2.3.3", "CIS v3.0.0", "RDS.2"},
 		{"arn:aws-us-gov:securityhub:us-gov-west-1:111111111111:subscription/nist-800-53/v/5.0.0/EC2.6/finding/1", "NIST 800-53 r5", "EC2.6"},
 		{"arn:aws-cn:securityhub:cn-north-1:111111111111:security-control/EC2.6/finding/1", "SC", "EC2.6"},
 	} {
@@ -46,8 +46,8 @@ func TestAnUnknownOrAmbiguousControlNamesThoseThatAreNear(t *testing.T) {
 	t.Parallel()
 	b := load(t)
 	for _, test := range []struct{ id, message, do string }{
-		{"3.1", "3.1 is a control of several standards", "name one: CIS.1.2.0/3.1, CIS.1.4.0/3.1, CIS.3.0.0/3.1"},
-		{"CIS/3.1", "there is no control CIS/3.1", "did you mean CIS.1.2.0/3.1, CIS.1.4.0/3.1, CIS.3.0.0/3.1?"},
+		{"3.1", "3.1 is a control of several standards", "name one: CIS.1.2.0/3.1, CIS.1.4.0/3.1, CIS.3.0.0/3.1, CIS.5.0.0/3.1"},
+		{"CIS/3.1", "there is no control CIS/3.1", "did you mean CIS.1.2.0/3.1, CIS.1.4.0/3.1, CIS.3.0.0/3.1, CIS.5.0.0/3.1?"},
 		{"CIS.9/1.12", "there is no control CIS.9/1.12", "did you mean CIS.1.4.0/1.12, CIS.3.0.0/1.12?"},
 		{"S33.2", "there is no control S33.2", "did you mean S3.2"},
 		{"ClodWatch.16", "there is no control ClodWatch.16", "did you mean CloudWatch.16"},

@@ -109,6 +109,7 @@ func (r *reader) entry(e *entry, n *yaml.Node, at string, mapped bool) {
 	remediation := func(at string, n *yaml.Node) { e.remediation = r.id(n, at, remediationID, aRemediation) }
 	fields := map[string]func(string, *yaml.Node){
 		"remediation": remediation,
+		"by_hand":     func(at string, n *yaml.Node) { e.byHand = r.Text(n, at) },
 		"retired":     func(at string, n *yaml.Node) { e.retired = r.Flag(n, at) },
 		"params":      func(at string, n *yaml.Node) { e.params = merged(e.params, r.params(n, at)) },
 		"names":       func(at string, n *yaml.Node) { e.names = merged(e.names, r.targets(n, at)) },
