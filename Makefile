@@ -43,23 +43,23 @@ lint: ## Run golangci-lint (built from tools/go.mod the first time)
 .PHONY: generate
 generate: ## Write the generated files anew
 	@go generate ./catalog
-	@go run ./gen/docs
+	@go run ./gen/artifacts
 
 .PHONY: generated
 generated: generate ## Fail if a generated file is not as it should be
-	@git diff --exit-code -- catalog/units_gen.go docs/controls.md docs/remediations || { echo "generated files differ: commit what make generate wrote"; exit 1; }
+	@git add -N catalog docs generated && git diff --exit-code -- catalog/units_gen.go docs/controls.md docs/remediations generated README.md || { echo "generated files differ: commit what make generate wrote"; exit 1; }
 
 .PHONY: size
 size: build ## Fail if the binary grows over 50 MB
 	@size=$$(stat -c %s bin/asr 2>/dev/null || stat -f %z bin/asr); echo "bin/asr: $$size bytes"; test $$size -lt 52428800
 
 .PHONY: venv
-venv: $(VENV)/.done ## Install the emulator (moto, pinned) into .venv
+venv: $(VENV)/.done ## Install the emulator (moto, pinned) and what tests compare with into .venv
 
 # Where PyPI can't be reached, a python3 that has the pinned moto will do; the
 # sandbox itself checks the version, loudly.
-$(VENV)/.done: sandbox/requirements.txt
-	@if python3 -m venv $(VENV) && $(VENV)/bin/pip install --quiet --disable-pip-version-check -r sandbox/requirements.txt; then \
+$(VENV)/.done: sandbox/requirements.txt tools/requirements.txt
+	@if python3 -m venv $(VENV) && $(VENV)/bin/pip install --quiet --disable-pip-version-check -r sandbox/requirements.txt -r tools/requirements.txt; then \
 		touch $@; \
 	else \
 		rm -rf $(VENV); echo "PyPI can't be reached: using python3's own moto" >&2; python3 -c 'import moto'; \

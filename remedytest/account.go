@@ -46,6 +46,8 @@ type Account struct {
 	used   map[string]int // IAM action → calls
 	denied map[string]bool
 	fuse   func(action string, write bool) error // nil: none
+
+	assume remedy.Dialer // opens sessions that AWS itself holds to their policies; nil: this process does
 }
 
 // NewAccount returns a fresh account of the emulator, in eu-west-1. A missing
@@ -56,6 +58,10 @@ func NewAccount(t testing.TB) *Account {
 	if err != nil {
 		t.Fatalf("emulator: %v", err)
 	}
+	return newAccount(s)
+}
+
+func newAccount(s *sandbox.Sandbox) *Account {
 	id := fmt.Sprintf("%012d", 200000000000+rand.Int64N(700000000000))
 	return &Account{ID: id, Region: "eu-west-1", Sandbox: s, Config: s.Config(id, "eu-west-1"), used: map[string]int{}, denied: map[string]bool{}}
 }
@@ -67,20 +73,23 @@ func (a *Account) Expand(pattern, name string) string {
 
 var errKilled = errors.New("the process was killed here")
 
-// Dial is a remedy.Dialer: its config can do what the session's grants say and no more.
-func (a *Account) Dial(_ context.Context, s remedy.Session) (aws.Config, error) {
-	var allowed []string
-	for _, g := range s.Grants {
-		if strings.ContainsAny(g.On, "{}") {
-			return aws.Config{}, fmt.Errorf("a grant on %s, which is no ARN", g.On)
-		}
-		allowed = append(allowed, g.Actions...)
+// Dial is a remedy.Dialer: its config can call what the session policy that is
+// generated from the grants allows, and no more.
+func (a *Account) Dial(ctx context.Context, s remedy.Session) (aws.Config, error) {
+	cfg, actions := a.Sandbox.Config(s.Target.Account, s.Target.Region), []string(nil)
+	var err error
+	if a.assume != nil {
+		cfg, err = a.assume(ctx, s)
+	} else {
+		actions, err = allowed(s)
 	}
-	cfg := a.Sandbox.Config(s.Target.Account, s.Target.Region)
+	if err != nil {
+		return aws.Config{}, err
+	}
 	guard := func(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (middleware.InitializeOutput, middleware.Metadata, error) {
 		service, operation := awsmiddleware.GetServiceID(ctx), awsmiddleware.GetOperationName(ctx)
 		action, reading := sessions.Action(service, operation), sessions.Reading(service, operation)
-		if err := a.admit(action, reading, s.Write, allowed); err != nil {
+		if err := a.admit(action, reading, s.Write, actions); err != nil {
 			return middleware.InitializeOutput{}, middleware.Metadata{}, err
 		}
 		out, meta, err := next.HandleInitialize(ctx, in)
@@ -92,11 +101,60 @@ func (a *Account) Dial(_ context.Context, s remedy.Session) (aws.Config, error) 
 	return cfg, nil
 }
 
+// allowed are the actions that the session's generated policies allow.
+func allowed(s remedy.Session) (actions []string, err error) {
+	for _, g := range s.Grants {
+		if strings.ContainsAny(g.On, "{}") {
+			return nil, fmt.Errorf("a grant on %s, which is no ARN", g.On)
+		}
+	}
+	pieces := [][]asr.Grant{s.Grants}
+	if _, err := sessions.Policy(s.Grants, s.Write); err != nil {
+		if pieces, err = sessions.Pieces(s.Grants); err != nil {
+			return nil, err
+		}
+	}
+	for _, grants := range pieces {
+		text, err := sessions.Policy(grants, s.Write)
+		if err != nil {
+			return nil, err
+		}
+		doc, err := remedy.ParseDocument(text)
+		if err != nil {
+			return nil, err
+		}
+		actions = append(actions, actionsOf(doc)...)
+	}
+	return actions, nil
+}
+
+func actionsOf(doc remedy.Document) (actions []string) {
+	for _, s := range doc.Statements() {
+		statement, _ := s.(map[string]any)
+		if statement["Effect"] != "Allow" {
+			continue
+		}
+		switch a := statement["Action"].(type) {
+		case string:
+			actions = append(actions, a)
+		case []any:
+			for _, e := range a {
+				actions = append(actions, fmt.Sprint(e))
+			}
+		}
+	}
+	return actions
+}
+
 func (a *Account) admit(action string, reading, write bool, allowed []string) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.used[action]++
 	switch {
+	case a.assume != nil && a.fuse != nil && !reading:
+		return a.fuse(action, false)
+	case a.assume != nil:
+		return nil
 	case !slices.Contains(allowed, action):
 		return &smithy.GenericAPIError{Code: "AccessDenied", Message: fmt.Sprintf("%s is not declared", action)}
 	case !reading && !write:

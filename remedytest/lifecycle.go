@@ -18,14 +18,17 @@ type Case struct {
 	Resource string // as a finding names it; empty for an account's or a Region's setting
 	Params   string // JSON that overrides the control's parameters
 
+	Seed func() // brings the resource into its bad state, whatever state it is in; called before the case and before each partial failure
+
 	Want []string // the plan's changes, as asr.Change.String writes them
 	Left []string // the fields that undo leaves behind, with the reasons' beginnings: "bucket: it holds"
 	Made []string // ARNs that the run brings into being
 
-	Meanwhile func()     // what others do to untouched settings after the fix: survives undo
-	Foreign   func()     // what others do to a touched setting after the fix: undo refuses
-	View      func() any // another client's view of the whole resource: equal before the fix and after undo
-	Gone      func()     // deletes the resource, last
+	Meanwhile func()   // what others do to untouched settings after the fix: survives undo
+	Foreign   func()   // what others do to a touched setting after the fix: undo refuses
+	View      View     // the whole resource as boto3 sees it: equal before the fix and after undo
+	Seen      []string // all that the fix changes in the view: beginnings of asr.Change.String
+	Gone      func()   // deletes the resource, last
 }
 
 // Lifecycle runs each case and checks each promise that the engine makes for a
@@ -52,11 +55,18 @@ func Lifecycle[P, S any](t T, acct *Account, u remedy.Unit[P, S], cases ...Case)
 		}
 	}
 	declared(t, u.Spec)
-	for _, call := range acct.Sandbox.Calls() {
-		if call.Account == acct.ID && call.Overlay && SelfEmulated[u.Spec.ID] == "" {
-			t.Errorf("%s:%s is answered by the sandbox itself: say so in SelfEmulated", call.Service, call.Operation)
-			break
-		}
+	covered(t, u.Spec, cases)
+	emulated(t, acct, u.Spec.ID)
+}
+
+// covered checks that the cases look at everything that a unit promises.
+func covered(t T, s asr.Spec, cases []Case) {
+	t.Helper()
+	if !slices.ContainsFunc(cases, func(c Case) bool { return len(c.View.looks) > 0 && len(c.Seen) > 0 }) {
+		t.Errorf("%s: no case says what boto3 sees of the fix: View and Seen", s.ID)
+	}
+	if s.Scope == asr.ScopeResource && !slices.ContainsFunc(cases, func(c Case) bool { return c.Gone != nil }) {
+		t.Errorf("%s: no case has the resource gone", s.ID)
 	}
 }
 
@@ -78,16 +88,17 @@ func cycle[P, S any](t T, acct *Account, u remedy.Unit[P, S], c Case) {
 	t.Helper()
 	h := NewHarness(acct, u)
 	run := &cycleRun[P, S]{t: t, h: h, acct: acct, unit: u, c: c}
-	if c.View != nil {
-		run.view = snapshot(c.View())
+	if c.Seed != nil {
+		c.Seed()
 	}
+	run.view = c.View.See(t)
 	plan := run.plan()
-	if u.Spec.Irreversible == "" {
-		run.denied()
-	}
+	run.denied()
+	used := acct.uses()
 	fixed := run.fix(plan)
 	run.again()
 	run.undo(fixed, plan)
+	run.midway(plan, used)
 	if c.Gone != nil {
 		c.Gone()
 		if r := run.drive(run.request(false)); r.State != asr.StateNothingToDo {
@@ -102,7 +113,7 @@ type cycleRun[P, S any] struct {
 	acct *Account
 	unit remedy.Unit[P, S]
 	c    Case
-	view string
+	view json.RawMessage // before the fix
 }
 
 // plan checks the plan, and that its making wrote nothing.
@@ -172,11 +183,71 @@ func (x *cycleRun[P, S]) denied() {
 	if r.State != asr.StateFailed || r.Error == nil || r.Error.Code != asr.CodeDenied || r.Error.Do == "" {
 		x.t.Errorf("%s: denied: the run ended %s %+v, want failed with access_denied", x.c.Name, r.State, r.Error)
 	}
-	if x.view != "" {
-		if diff := cmp.Diff(x.view, snapshot(x.c.View())); diff != "" {
-			x.t.Errorf("%s: a denied run changed something (-before +after)\n%s", x.c.Name, diff)
+	x.unchanged("a denied run")
+}
+
+// unchanged checks that boto3 sees what it saw at first.
+func (x *cycleRun[P, S]) unchanged(after string) {
+	x.t.Helper()
+	if d := differences(x.t, x.view, x.c.View.See(x.t)); len(d) > 0 {
+		x.t.Errorf("%s: boto3 sees after %s: %s", x.c.Name, after, strings.Join(d, "\n"))
+	}
+}
+
+// midway denies, one after the other, each action that the fix or its undo
+// used: the run ends where it says, and what it did can be put back.
+func (x *cycleRun[P, S]) midway(plan asr.Plan, before map[string]int) {
+	x.t.Helper()
+	if x.unit.Spec.Irreversible != "" || x.keepsAll(plan) {
+		return
+	}
+	used := x.acct.uses()
+	for _, g := range x.unit.Spec.Writes {
+		for _, action := range g.Actions {
+			if x.writes(action) && used[action] > before[action] {
+				x.without(action)
+			}
 		}
 	}
+}
+
+// without fixes and undoes with one action denied, then undoes with all.
+func (x *cycleRun[P, S]) without(action string) {
+	x.t.Helper()
+	if x.c.Seed != nil {
+		x.c.Seed()
+	}
+	x.view = x.c.View.See(x.t)
+	x.acct.deny(action)
+	r := x.drive(x.request(false))
+	if r.State == asr.StateVerified { // only the way back needs it
+		r = x.revert(r)
+	}
+	x.acct.deny()
+	switch {
+	case r.Error == nil || r.Error.Code != asr.CodeDenied || r.Error.Do == "":
+		x.t.Errorf("%s: without %s the run ended %s: %+v, want access_denied: is the action needed?", x.c.Name, action, r.State, r.Error)
+		return
+	case r.State == asr.StateFailed:
+		x.unchanged("a run without " + action)
+		return
+	case r.State != asr.StatePartly:
+		x.t.Errorf("%s: without %s the run ended %s: %+v", x.c.Name, action, r.State, r.Error)
+	}
+	if r = x.revert(r); r.State != asr.StateReverted {
+		x.t.Errorf("%s: the undo of a run without %s ended %s: %+v %+v", x.c.Name, action, r.State, r.Error, r.Undo)
+	}
+	if len(r.Left) == 0 {
+		x.unchanged("the undo of a run without " + action)
+	}
+}
+
+func (x *cycleRun[P, S]) revert(r asr.Run) asr.Run {
+	x.t.Helper()
+	if _, err := x.h.Engine.Revert(x.t.Context(), r.ID, Actor, false); err != nil {
+		x.t.Fatalf("%s: undo: %v", x.c.Name, err)
+	}
+	return x.drive(r)
 }
 
 // fix applies through every crash and expects it verified.
@@ -191,6 +262,9 @@ func (x *cycleRun[P, S]) fix(plan asr.Plan) asr.Run {
 	}
 	if r.Plan.Hash != plan.Hash {
 		x.t.Errorf("%s: the same plan has another hash", x.c.Name)
+	}
+	if diff := unexpected(differences(x.t, x.view, x.c.View.See(x.t)), x.c.Seen); diff != "" {
+		x.t.Errorf("%s: what boto3 sees of the fix (-want +got)\n%s", x.c.Name, diff)
 	}
 	if diff := cmp.Diff(slices.Sorted(slices.Values(x.c.Made)), slices.Sorted(slices.Values(r.Made))); diff != "" {
 		x.t.Errorf("%s: made (-want +got)\n%s", x.c.Name, diff)
@@ -272,10 +346,8 @@ func (x *cycleRun[P, S]) restored(plan asr.Plan) {
 	if diff := cmp.Diff(want, changes(*r.Plan)); diff != "" {
 		x.t.Errorf("%s: the plan after undo (-before +after)\n%s", x.c.Name, diff)
 	}
-	if x.view != "" && x.c.Meanwhile == nil && len(x.c.Left) == 0 {
-		if diff := cmp.Diff(x.view, snapshot(x.c.View())); diff != "" {
-			x.t.Errorf("%s: after undo (-before +after)\n%s", x.c.Name, diff)
-		}
+	if x.c.Meanwhile == nil && len(x.c.Left) == 0 {
+		x.unchanged("undo")
 	}
 	if _, err := x.h.Engine.Cancel(x.t.Context(), r.ID, Actor, "only a plan"); err != nil {
 		x.t.Fatalf("%s: cancel: %v", x.c.Name, err)

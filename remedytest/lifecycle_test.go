@@ -14,6 +14,7 @@ import (
 	"example.com/asr/remedytest"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
 )
 
 const group = "arn:{partition}:logs:{region}:{account}:log-group:{name}"
@@ -87,7 +88,16 @@ func try(t *testing.T, u unit) (failures []string) {
 			panic(v)
 		}
 	}()
-	remedytest.Lifecycle(r, acct, u, remedytest.Case{Control: "Test.1", Resource: acct.Expand(group, "app"), Want: []string{"days: 7 → 365"}})
+	remedytest.Lifecycle(r, acct, u, remedytest.Case{
+		Control: "Test.1", Resource: acct.Expand(group, "app"), Want: []string{"days: 7 → 365"},
+		View: acct.Boto("logs", "describe_log_groups", map[string]any{"logGroupNamePrefix": "app"}, "logGroups.0").
+			And(acct.Boto("logs", "describe_metric_filters", map[string]any{"logGroupName": "app"}, "metricFilters")),
+		Seen: []string{"describe_log_groups.retentionInDays: 7 → 365"},
+		Gone: func() {
+			_, err := api.DeleteLogGroup(t.Context(), &cloudwatchlogs.DeleteLogGroupInput{LogGroupName: aws.String("app")})
+			remedytest.Must(t, 0, err)
+		},
+	})
 	return nil
 }
 
@@ -124,7 +134,7 @@ func TestDeliberateMistakesFailTheLifecycle(t *testing.T) {
 				return now, cmp.Or(err, write(ctx, cfg, on, now, now))
 			}
 			u.Spec.Reads = append(slices.Clone(u.Spec.Reads), u.Spec.Writes...)
-		}, "writes, in a session for reading"},
+		}, "writes, and this session must not"},
 		{"state lost in JSON", func(u *unit) {
 			read := u.Read
 			u.Read = func(ctx context.Context, cfg aws.Config, on on) (days, error) {
@@ -137,6 +147,25 @@ func TestDeliberateMistakesFailTheLifecycle(t *testing.T) {
 		{"a want that is not stable", func(u *unit) {
 			u.Want = func(_ on, now days) (days, error) { return days{Days: now.Days + 358}, nil }
 		}, "apply: the run ended partly_applied"},
+		{"a change that nobody spoke of", func(u *unit) {
+			write := u.Write
+			u.Write = func(ctx context.Context, cfg aws.Config, on on, from, to days) error {
+				_, err := cloudwatchlogs.NewFromConfig(cfg).PutMetricFilter(ctx, &cloudwatchlogs.PutMetricFilterInput{
+					LogGroupName: &on.Name, FilterName: aws.String("mine"), FilterPattern: aws.String("x"),
+					MetricTransformations: []types.MetricTransformation{{MetricName: aws.String("m"), MetricNamespace: aws.String("n"), MetricValue: aws.String("1")}},
+				})
+				return cmp.Or(err, write(ctx, cfg, on, from, to))
+			}
+			u.Spec.Writes = []asr.Grant{asr.Allow(group, "logs:PutRetentionPolicy", "logs:PutMetricFilter")}
+		}, `describe_metric_filters[]: none → {`},
+		{"an action that it can do without", func(u *unit) {
+			write := u.Write
+			u.Write = func(ctx context.Context, cfg aws.Config, on on, from, to days) error {
+				_, _ = cloudwatchlogs.NewFromConfig(cfg).TagLogGroup(ctx, &cloudwatchlogs.TagLogGroupInput{LogGroupName: &on.Name, Tags: map[string]string{"a": "b"}}) //nolint:staticcheck // the deprecated one is as good a mistake
+				return write(ctx, cfg, on, from, to)
+			}
+			u.Spec.Writes = []asr.Grant{asr.Allow(group, "logs:PutRetentionPolicy", "logs:TagLogGroup")}
+		}, "is the action needed?"},
 		{"a spec that keeps quiet", func(u *unit) { u.Spec.Impact = "" }, "the spec lacks an impact"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -37,6 +37,9 @@ func Action(service, operation string) string {
 // writes. A read that hands out credentials counts as a write.
 func Reading(service, operation string) bool { return reads(Action(service, operation)) }
 
+// Reads reports whether an IAM action only reads.
+func Reads(action string) bool { return reads(action) }
+
 var readName = regexp.MustCompile(`^(Get|List|Describe|Head|BatchGet|BatchDescribe|BatchCheck|Lookup|Search|Query|Scan|Simulate|Estimate|Check|Filter|Select)([A-Z*]|$)`)
 
 // reads judges an IAM action, or a pattern of actions, by its name; apigateway's

@@ -42,7 +42,7 @@ func FuzzAdmittedTargetsNameOneResource(f *testing.F) {
 			t.Errorf("admitted %+v", target)
 		}
 		rs := remedy.Session{Target: target, Grants: []asr.Grant{asr.Allow(target.Expand("arn:{partition}:s3:::{name}"), "s3:GetObject")}}
-		if got := parsed(t, document(rs.Grants)); len(got) != 1 {
+		if got := parsed(t, Document(rs.Grants)); len(got) != 1 {
 			t.Errorf("policy of %q: %v", name, got)
 		}
 	})

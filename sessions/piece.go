@@ -36,7 +36,7 @@ type flight struct {
 }
 
 func (s *Sessions) piece(t asr.Target, name, source string, grants []asr.Grant) *piece {
-	return &piece{s: s, role: s.roleARN(t), region: t.Region, name: name, source: source, grants: grants, policy: document(grants)}
+	return &piece{s: s, role: s.roleARN(t), region: t.Region, name: name, source: source, grants: grants, policy: Document(grants)}
 }
 
 // credentials are those of a session that has the action; "" is any action.
@@ -82,7 +82,7 @@ func (p *piece) divide() ([]*piece, error) {
 		return nil, tooLong(p.grants, len(p.policy))
 	}
 	for _, grants := range split {
-		p.parts = append(p.parts, &piece{s: p.s, role: p.role, region: p.region, name: p.name, source: p.source, grants: grants, policy: document(grants)})
+		p.parts = append(p.parts, &piece{s: p.s, role: p.role, region: p.region, name: p.name, source: p.source, grants: grants, policy: Document(grants)})
 	}
 	return p.parts, nil
 }

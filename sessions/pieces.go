@@ -18,7 +18,7 @@ import (
 func Pieces(grants []asr.Grant) ([][]asr.Grant, error) {
 	all := pieces(grants, MaxPolicy)
 	for _, p := range all {
-		if n := len(document(p)); n > MaxPolicy {
+		if n := len(Document(p)); n > MaxPolicy {
 			return nil, tooLong(p, n)
 		}
 	}
@@ -27,7 +27,7 @@ func Pieces(grants []asr.Grant) ([][]asr.Grant, error) {
 
 // pieces are of the size where they can be; one that can't be split is longer.
 func pieces(grants []asr.Grant, size int) [][]asr.Grant {
-	if len(document(grants)) <= size {
+	if len(Document(grants)) <= size {
 		return [][]asr.Grant{grants}
 	}
 	var readers, behind, writers []asr.Grant
@@ -42,7 +42,7 @@ func pieces(grants []asr.Grant, size int) [][]asr.Grant {
 		}
 	}
 	shared := slices.Concat(readers, behind)
-	tooMuch := func(g []asr.Grant) bool { return len(document(slices.Concat(shared, g))) > size }
+	tooMuch := func(g []asr.Grant) bool { return len(Document(slices.Concat(shared, g))) > size }
 	if len(writers) == 0 || slices.ContainsFunc(byAction(writers), tooMuch) {
 		shared, writers = behind, slices.Concat(readers, writers)
 	}
@@ -52,13 +52,17 @@ func pieces(grants []asr.Grant, size int) [][]asr.Grant {
 	return pack(shared, byAction(writers), size)
 }
 
+// Pack divides grants among as few policies as it takes, each of at most size
+// characters, in the order of their actions.
+func Pack(grants []asr.Grant, size int) [][]asr.Grant { return pack(nil, byAction(grants), size) }
+
 // pack fills one piece after the other; each begins with what all share.
 func pack(shared []asr.Grant, groups [][]asr.Grant, size int) [][]asr.Grant {
 	var out [][]asr.Grant
 	for _, g := range groups {
 		if len(out) > 0 {
 			last := &out[len(out)-1]
-			if fuller := slices.Concat(*last, g); len(document(fuller)) <= size {
+			if fuller := slices.Concat(*last, g); len(Document(fuller)) <= size {
 				*last = fuller
 				continue
 			}

@@ -28,7 +28,7 @@ func Policy(grants []asr.Grant, write bool) (string, error) {
 	if err := readable(grants, write); err != nil {
 		return "", err
 	}
-	doc := document(grants)
+	doc := Document(grants)
 	if len(doc) > MaxPolicy {
 		return "", tooLong(grants, len(doc))
 	}
@@ -97,9 +97,10 @@ func (l list) MarshalJSON() ([]byte, error) {
 	return json.Marshal([]string(l))
 }
 
-// document merges the grants in two ways, by resource and by action, which are
-// both exact, and takes the shorter.
-func document(grants []asr.Grant) string {
+// Document is the policy that allows the grants and no more, of whatever
+// length. It merges them in two ways, by resource and by action, which are both
+// exact, and takes the shorter.
+func Document(grants []asr.Grant) string {
 	all := allowsOf(grants)
 	if len(all) == 0 {
 		return nothing

@@ -61,7 +61,7 @@ func TestPolicyOfAReadingSessionTakesNoWrite(t *testing.T) {
 func TestPolicyHasAtMost2048Characters(t *testing.T) {
 	t.Parallel()
 	grants := func(n int) []asr.Grant { return []asr.Grant{asr.Allow(strings.Repeat("x", n), "s3:GetObject")} }
-	room := MaxPolicy - len(document(grants(0)))
+	room := MaxPolicy - len(Document(grants(0)))
 	if doc, err := Policy(grants(room), false); err != nil || len(doc) != MaxPolicy {
 		t.Errorf("a policy of %d characters: %v", len(doc), err)
 	}
@@ -156,7 +156,7 @@ func TestPiecesAllowTogetherWhatTheGrantsDo(t *testing.T) {
 		all := union(grants)
 		together := map[allow]bool{}
 		for _, p := range pieces(grants, size) {
-			if doc := document(p); len(doc) > size && len(byAction(p)) > 1 && len(pieces(p, size)) > 1 {
+			if doc := Document(p); len(doc) > size && len(byAction(p)) > 1 && len(pieces(p, size)) > 1 {
 				t.Fatalf("a piece of %d characters could be smaller than %d", len(doc), size)
 			}
 			for a := range union(p) {
@@ -221,7 +221,7 @@ func TestPiecesHoldTheReadsAndAPartOfTheWrites(t *testing.T) {
 				t.Errorf("piece %d lacks %s", i, a)
 			}
 		}
-		if n := len(document(p)); n > MaxPolicy {
+		if n := len(Document(p)); n > MaxPolicy {
 			t.Errorf("piece %d has %d characters", i, n)
 		}
 	}

@@ -96,10 +96,17 @@ func (a account) ended(params string) asr.Run {
 	return remedytest.Must(a.t, r, err2)
 }
 
-func (a account) view() any {
-	filters, err := a.logs.DescribeMetricFilters(a.t.Context(), &cloudwatchlogs.DescribeMetricFiltersInput{})
-	alarms, err2 := a.alarms.DescribeAlarms(a.t.Context(), &cloudwatch.DescribeAlarmsInput{})
-	return []any{remedytest.Must(a.t, filters, err).MetricFilters, remedytest.Must(a.t, alarms, err2).MetricAlarms}
+// view is all filters and alarms, and the topics.
+func (a account) view() remedytest.View {
+	return a.Boto("logs", "describe_metric_filters", nil, "metricFilters").And(a.Boto("cloudwatch", "describe_alarms", nil, "MetricAlarms")).And(a.Boto("sns", "list_topics", nil, "Topics"))
+}
+
+// forget deletes a topic.
+func (a account) forget(topic string) func() {
+	return func() {
+		_, err := a.topics.DeleteTopic(a.t.Context(), &sns.DeleteTopicInput{TopicArn: &topic})
+		remedytest.Must(a.t, topic, err)
+	}
 }
 
 func TestWatch(t *testing.T) {
@@ -121,13 +128,19 @@ func TestWatch(t *testing.T) {
 			`filter: none → {"metric":"ASR/` + e.Name + `","pattern":` + strconv.Quote(e.Pattern) + `}`,
 		}
 	}
+	seen := func(control string) []string {
+		return []string{
+			`describe_metric_filters[]: none → {"filterName":"asr-` + events[control].Name + `",`, `describe_alarms[]: none → {"ActionsEnabled":true,"AlarmActions":["` + arn(ourTopic, control) + `"],"AlarmArn":"` + arn(ourAlarm, control) + `",`,
+		}
+	}
 	remedytest.Lifecycle(t, acct, Watch, remedytest.Case{
-		Name: "nothing of ours is there", Control: "CloudWatch.1", View: here.view,
+		Name: "nothing of ours is there", Control: "CloudWatch.1", Seed: here.forget(arn(ourTopic, "CloudWatch.1")),
+		View: here.view(), Seen: append(seen("CloudWatch.1"), `list_topics[]: none → {"TopicArn":"`+arn(ourTopic, "CloudWatch.1")+`"}`),
 		Want: append(want("CloudWatch.1"), `topic: "" → "`+arn(ourTopic, "CloudWatch.1")+`"`),
 		Made: []string{arn(ourTopic, "CloudWatch.1"), arn(ourAlarm, "CloudWatch.1")}, Left: []string{"topic: other alarms may tell it"},
 		Foreign: func() { here.alarm("asr-root-usage", "ASR", "root-usage", true, here.topic("elsewhere", false)) },
 	}, remedytest.Case{
-		Name: "the topic is there, and others watch for something else meanwhile", Control: "CloudWatch.4", Want: want("CloudWatch.4"), Made: []string{arn(ourAlarm, "CloudWatch.4")},
+		Name: "the topic is there, and others watch for something else meanwhile", Control: "CloudWatch.4", Want: want("CloudWatch.4"), Seed: func() { here.topic(alarms, false) }, View: here.view(), Seen: seen("CloudWatch.4"), Made: []string{arn(ourAlarm, "CloudWatch.4")},
 		Meanwhile: func() { here.filter("trail/main", "more", "ERROR", "Theirs", "Errors") },
 	})
 }

@@ -3,10 +3,12 @@ package ecr
 import (
 	"testing"
 
+	"example.com/asr/remedy"
 	"example.com/asr/remedytest"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
+	"pgregory.net/rapid"
 )
 
 func TestScanOnPush(t *testing.T) {
@@ -17,13 +19,18 @@ func TestScanOnPush(t *testing.T) {
 	remedytest.Must(t, name, err)
 	remedytest.Lifecycle(t, acct, ScanOnPush, remedytest.Case{
 		Name: "off", Control: "ECR.1", Resource: acct.Expand(repository, name), Want: []string{"onPush: false → true"},
-		View: func() any {
-			out, err := api.DescribeRepositories(t.Context(), &ecr.DescribeRepositoriesInput{RepositoryNames: []string{name}})
-			return remedytest.Must(t, out, err).Repositories
-		},
+		View: acct.Boto("ecr", "describe_repositories", map[string]any{"repositoryNames": []string{name}}, "repositories.0"),
+		Seen: []string{"imageScanningConfiguration.scanOnPush: false → true"},
 		Gone: func() {
 			_, err := api.DeleteRepository(t.Context(), &ecr.DeleteRepositoryInput{RepositoryName: aws.String(name)})
 			remedytest.Must(t, name, err)
 		},
+	})
+}
+
+func TestScanOnPushTouchesNothingElse(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		remedytest.Stable(t, ScanOnPush, remedy.On[struct{}]{}, rapid.Make[scanning]().Draw(t, "state"), "onPush")
 	})
 }

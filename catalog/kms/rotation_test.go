@@ -7,6 +7,7 @@ import (
 	"example.com/asr"
 	"example.com/asr/remedy"
 	"example.com/asr/remedytest"
+	"example.com/asr/sandbox"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/kms/types"
@@ -30,26 +31,32 @@ func TestRotation(t *testing.T) {
 	t.Parallel()
 	acct := remedytest.NewAccount(t)
 	api := kms.NewFromConfig(acct.Config)
-	plain, slow, multi := newKey(t, acct, kms.CreateKeyInput{}), newKey(t, acct, kms.CreateKeyInput{}), newKey(t, acct, kms.CreateKeyInput{MultiRegion: aws.Bool(true)})
+	theirs := kms.CreateKeyInput{Description: aws.String("of a team"), Tags: []types.Tag{{TagKey: aws.String("team"), TagValue: aws.String("a")}}}
+	plain, slow := newKey(t, acct, theirs), newKey(t, acct, theirs)
+	theirs.MultiRegion = aws.Bool(true)
+	multi := newKey(t, acct, theirs)
 	enable(t, acct, slow, 1000)
-	view := func(arn string) func() any {
-		return func() any {
-			out, err := api.GetKeyRotationStatus(t.Context(), &kms.GetKeyRotationStatusInput{KeyId: &arn})
-			s := remedytest.Must(t, out, err)
-			return []any{s.KeyRotationEnabled, s.RotationPeriodInDays}
-		}
+	view := func(arn string) remedytest.View {
+		of := map[string]any{"KeyId": arn}
+		return acct.Boto("kms", "get_key_rotation_status", of, "").And(acct.Boto("kms", "describe_key", of, "KeyMetadata")).
+			And(acct.Boto("kms", "get_key_policy", map[string]any{"KeyId": *id(arn)}, "Policy")).And(acct.Boto("kms", "list_resource_tags", map[string]any{"KeyId": *id(arn)}, "Tags"))
 	}
 	remedytest.Lifecycle(t, acct, Rotation, remedytest.Case{
 		Name: "off", Control: "KMS.4", Resource: plain, Want: []string{"on: false → true", "period: none → 365"}, View: view(plain),
+		Seen:    []string{"get_key_rotation_status.KeyRotationEnabled: false → true", "get_key_rotation_status.RotationPeriodInDays: none → 365"},
 		Foreign: func() { enable(t, acct, plain, 200) },
 	}, remedytest.Case{
-		Name: "too slow", Control: "KMS.4", Resource: slow, Params: `{"periodDays":180}`, Want: []string{"period: 1000 → 180"}, View: view(slow),
+		Name: "too slow", Control: "KMS.4", Resource: slow, Params: `{"periodDays":180}`, Want: []string{"period: 1000 → 180"}, View: view(slow), Seen: []string{"get_key_rotation_status.RotationPeriodInDays: 1000 → 180"},
 		Meanwhile: func() {
 			_, err := api.UpdateKeyDescription(t.Context(), &kms.UpdateKeyDescriptionInput{KeyId: &slow, Description: aws.String("theirs")})
 			remedytest.Must(t, 0, err)
 		},
 	}, remedytest.Case{
 		Name: "primary of several Regions", Control: "KMS.4", Resource: multi, Params: `{"periodDays":90}`, Want: []string{"on: false → true", "period: none → 90"}, View: view(multi),
+		Seen: []string{"get_key_rotation_status.KeyRotationEnabled: false → true", "get_key_rotation_status.RotationPeriodInDays: none → 90"},
+		Gone: func() { // a key can't be deleted at once, only after days
+			t.Cleanup(acct.Sandbox.Fault(sandbox.Fault{Service: "kms", Operation: "DescribeKey", Account: acct.ID, Code: "NotFoundException"}))
+		},
 	})
 }
 

@@ -55,17 +55,14 @@ func (f fn) allow(sid, who string, edit ...func(*lambda.AddPermissionInput)) {
 	remedytest.Must(f.t, sid, err)
 }
 
-func (f fn) view() any {
-	in := &lambda.GetPolicyInput{}
-	in.FunctionName, in.Qualifier = split(f.target())
-	out, err := f.api.GetPolicy(f.t.Context(), in)
-	doc, err2 := remedy.ParseDocument(*remedytest.Must(f.t, out, err).Policy)
-	var all []string
-	for _, s := range remedytest.Must(f.t, doc, err2).Statements() {
-		all = append(all, remedy.Document(s.(map[string]any)).Text())
+// view is the policy and the function itself.
+func (f fn) view() remedytest.View {
+	name, qualifier := split(f.target())
+	of := map[string]any{"FunctionName": *name}
+	if qualifier != nil {
+		of["Qualifier"] = *qualifier
 	}
-	slices.Sort(all)
-	return all
+	return f.acct.Boto("lambda", "get_policy", of, "Policy").And(f.acct.Boto("lambda", "get_function_configuration", of, ""))
 }
 
 func source(arn string) func(*lambda.AddPermissionInput) {
@@ -97,16 +94,25 @@ func TestNotPublic(t *testing.T) {
 	only.allow("open", "*")
 	const s3, bucket, any = `{"Service":"s3.amazonaws.com"}`, `"ArnLike":{"AWS:SourceArn":"arn:aws:s3:::photos"}`, `"Condition":{"ArnLike":{"AWS:SourceArn":"arn:aws:events:*"}},`
 	remedytest.Lifecycle(t, acct, NotPublic, remedytest.Case{
-		Name: "everybody and S3", Control: "Lambda.1", Resource: f.arn, View: f.view,
+		Name: "everybody and S3", Control: "Lambda.1", Resource: f.arn, View: f.view(),
 		Want: []string{
 			`statements.open: ` + says("open", `"*"`, "", f.arn) + ` → none`,
 			`statements.photos: ` + says("photos", s3, `"Condition":{`+bucket+`},`, f.arn) + ` → none`,
 			`statements.photos-own-account: none → ` + says("photos-own-account", s3, `"Condition":{`+bucket+`,"StringEquals":{"AWS:SourceAccount":"`+acct.ID+`"}},`, f.arn),
 		},
+		Seen: []string{
+			`get_policy.Statement[]: ` + says("open", `"*"`, "", f.arn) + ` → none`,
+			`get_policy.Statement[]: ` + says("photos", s3, `"Condition":{`+bucket+`},`, f.arn) + ` → none`,
+			`get_policy.Statement[]: none → ` + says("photos-own-account", s3, `"Condition":{`+bucket+`,"StringEquals":{"AWS:SourceAccount":"`+acct.ID+`"}},`, f.arn),
+		},
 		Foreign: func() { f.allow("open", "events.amazonaws.com") },
 	}, remedytest.Case{
-		Name: "a version", Control: "Lambda.1", Resource: version.arn, View: version.view,
+		Name: "a version", Control: "Lambda.1", Resource: version.arn, View: version.view(),
 		Want: []string{`statements.open: ` + says("open", `"*"`, any, version.arn) + ` → none`},
+		Seen: []string{
+			`get_policy.Error: none → "ResourceNotFoundException"`, `get_policy.Id: "default" → none`, `get_policy.Version: "2012-10-17" → none`,
+			`get_policy.Statement: [` + says("open", `"*"`, any, version.arn) + `] → none`,
+		},
 	}, remedytest.Case{
 		Name: "the only statement", Control: "Lambda.1", Resource: only.arn + ":$LATEST", Want: []string{`statements.open: ` + says("open", `"*"`, "", only.arn) + ` → none`},
 		Meanwhile: func() { only.allow("bus", "events.amazonaws.com") },

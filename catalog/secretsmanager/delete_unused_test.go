@@ -16,7 +16,7 @@ import (
 
 // newSecret makes a secret that was made and read so many days ago; 0: never read.
 func newSecret(t *testing.T, acct *remedytest.Account, name string, made, read int) string {
-	out, err := secretsmanager.NewFromConfig(acct.Config).CreateSecret(t.Context(), &secretsmanager.CreateSecretInput{Name: &name, SecretString: aws.String("s3cret")})
+	out, err := secretsmanager.NewFromConfig(acct.Config).CreateSecret(t.Context(), &secretsmanager.CreateSecretInput{Name: &name, Description: aws.String("of " + name), SecretString: aws.String("s3cret"), Tags: []types.Tag{{Key: aws.String("team"), Value: aws.String("db")}}})
 	arn := *remedytest.Must(t, out, err).ARN
 	for kind, days := range map[string]int{sandbox.SecretCreated: made, sandbox.SecretAccessed: read} {
 		if days != 0 {
@@ -39,21 +39,17 @@ func TestDeleteUnused(t *testing.T) {
 	acct := remedytest.NewAccount(t)
 	api := secretsmanager.NewFromConfig(acct.Config)
 	never, once := newSecret(t, acct, "team/db", 91, 0), newSecret(t, acct, "api", 500, 31)
-	view := func(arn string) func() any {
-		return func() any {
-			out, err := api.DescribeSecret(t.Context(), &secretsmanager.DescribeSecretInput{SecretId: &arn})
-			s := remedytest.Must(t, out, err)
-			return []any{s.Name, s.DeletedDate, s.VersionIdsToStages, s.Tags}
-		}
+	view := func(arn string) remedytest.View {
+		return acct.Boto("secretsmanager", "describe_secret", map[string]any{"SecretId": arn}, "").Without("LastChangedDate")
 	}
 	remedytest.Lifecycle(t, acct, DeleteUnused, remedytest.Case{
-		Name: "never read", Control: "SecretsManager.3", Resource: never, Want: []string{"deleted: false → true"}, View: view(never),
+		Name: "never read", Control: "SecretsManager.3", Resource: never, Want: []string{"deleted: false → true"}, View: view(never), Seen: []string{"DeletedDate: none → "},
 		Gone: func() {
 			_, err := api.DeleteSecret(t.Context(), &secretsmanager.DeleteSecretInput{SecretId: &never, ForceDeleteWithoutRecovery: aws.Bool(true)})
 			remedytest.Must(t, 0, err)
 		},
 	}, remedytest.Case{
-		Name: "read long ago, by another limit", Control: "SecretsManager.3", Resource: once, Params: `{"unusedDays":31,"recoveryDays":7}`, Want: []string{"deleted: false → true"}, View: view(once),
+		Name: "read long ago, by another limit", Control: "SecretsManager.3", Resource: once, Params: `{"unusedDays":31,"recoveryDays":7}`, Want: []string{"deleted: false → true"}, View: view(once), Seen: []string{"DeletedDate: none → "},
 	})
 }
 
@@ -114,6 +110,23 @@ func TestLimitsThatAWSWouldRefuseAreRefusedFirst(t *testing.T) {
 	for p, ok := range map[limits]bool{{90, 30}: true, {1, 7}: true, {365, 30}: true, {0, 30}: false, {366, 30}: false, {90, 6}: false, {90, 31}: false} {
 		if err := DeleteUnused.Validate(remedy.On[limits]{Params: p}); (err == nil) != ok {
 			t.Errorf("%+v: %v", p, err)
+		}
+	}
+}
+
+func TestASecretThatWasNeverReadIsUnusedToo(t *testing.T) {
+	t.Parallel()
+	acct := remedytest.NewAccount(t)
+	if r := end(t, acct, newSecret(t, acct, "forgotten", 91, 0)); r.State != asr.StateVerified {
+		t.Errorf("the run ended %s: %+v", r.State, r.Error)
+	}
+}
+
+func TestASecretIsUnusedFromTheLastDayOfTheLimitOn(t *testing.T) {
+	on := remedy.On[limits]{Params: DeleteUnused.Controls["SecretsManager.3"]}
+	for days, want := range map[int]bool{89: false, 90: true, 91: true} {
+		if got, err := DeleteUnused.Want(on, life{Unused: days}); err != nil || got.Deleted != want {
+			t.Errorf("unused for %d days: deleted %v, %v, want %v", days, got.Deleted, err, want)
 		}
 	}
 }
