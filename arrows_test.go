@@ -26,7 +26,8 @@ var may = map[string][]string{
 	"sandbox":     {"sandbox", "sessions"},
 	"remedytest":  {"remedy", "memory", "sandbox", "sessions"},
 	"audit":       {},
-	"gen":         {"catalog", "playbook", "remedy", "remedytest", "sessions"},
+	"render":      {"playbook", "sessions"},
+	"gen":         {"catalog", "playbook", "render"},
 	"securityhub": {},
 	"cmd":         {"*"},
 }

@@ -14,48 +14,10 @@ import (
 	"example.com/asr/catalog"
 	"example.com/asr/playbook"
 	"example.com/asr/remedy"
-	"example.com/asr/sessions"
 	"github.com/aws/aws-sdk-go-v2/aws"
 )
 
-// longest is the longest target that AWS allows for a unit: names of 512
-// characters (log groups), the longest Region and partition.
-func longest(s asr.Spec) asr.Target {
-	t := asr.Target{Partition: "aws-us-gov", Account: "123456789012", Region: "ap-southeast-1"}
-	limits := map[string]int{"logs": 512, "s3": 63, "secretsmanager": 512, "iam": 64 + 512, "lambda": 64, "sqs": 80, "cloudtrail": 128, "rds": 255, "ec2": 24, "kms": 36}
-	service, _, _ := strings.Cut(s.ID, "-")
-	t.Name = strings.Repeat("n", max(24, limits[service]))
-	if service == "iam" {
-		t.Name = strings.Repeat("p", 511) + "/" + strings.Repeat("n", 64)
-	}
-	if len(s.Resources) > 0 {
-		t.ID = t.Expand(s.Resources[0])
-	}
-	return t
-}
-
 func noDial(context.Context, remedy.Session) (aws.Config, error) { return aws.Config{}, nil }
-
-func TestEverySessionPolicyFitsAtTheLongestTarget(t *testing.T) {
-	for _, u := range catalog.All(noDial) {
-		for control, params := range u.Controls {
-			on := asr.On{Target: longest(u.Spec), Params: params}
-			for _, write := range []bool{false, true} {
-				grants := u.Spec.Reads
-				if write {
-					grants = u.Spec.WriteGrants()
-				}
-				doc, err := sessions.Policy(on.Narrow(grants), write)
-				if err == nil && len(doc) <= sessions.MaxPolicy {
-					continue
-				}
-				if _, perr := sessions.Pieces(on.Narrow(grants)); perr != nil {
-					t.Errorf("%s, %s: %d characters and no narrower sessions: %v %v", u.Spec.ID, control, len(doc), err, perr)
-				}
-			}
-		}
-	}
-}
 
 func TestGrantsAreOnARNsAndWritesNameWhatTheyWrite(t *testing.T) {
 	for _, u := range catalog.All(noDial) {
@@ -89,9 +51,9 @@ func TestIDsAreUniqueAndEachControlHasOneUnit(t *testing.T) {
 	}
 }
 
-// What a playbook sends to a unit, the unit must answer, with parameters that
-// it takes.
-func TestEveryPlaybookEntryOfAWrittenUnitIsAnswered(t *testing.T) {
+// Every control of every playbook has a remediation, which answers it with
+// parameters that it takes, or says what people do instead.
+func TestEveryPlaybookEntryIsAnswered(t *testing.T) {
 	book, err := playbook.Load()
 	if err != nil {
 		t.Fatal(err)
@@ -102,7 +64,11 @@ func TestEveryPlaybookEntryOfAWrittenUnitIsAnswered(t *testing.T) {
 	}
 	for _, e := range book.Entries() {
 		u, written := units[e.Remediation]
-		if !written {
+		switch {
+		case e.ByHand != "" && e.Playbook == "CIS v5.0.0":
+			continue
+		case !written:
+			t.Errorf("%s %s (%s): there is no remediation %q", e.Playbook, e.StandardControl, e.Control, e.Remediation)
 			continue
 		}
 		if _, ok := u.Controls[e.Control]; !ok {
@@ -120,10 +86,60 @@ func TestEveryPlaybookEntryOfAWrittenUnitIsAnswered(t *testing.T) {
 		}
 		params, _, err := asr.ResolveParams(m.Bounds, asr.Layer{Source: "default", Values: defaults}, asr.Layer{Source: m.Playbook, Values: m.Playbooks})
 		if err == nil {
-			err = u.Check(asr.On{Target: longest(u.Spec), Params: params})
+			err = u.Check(asr.On{Target: asr.Target{Partition: "aws", Account: "123456789012", Region: "eu-west-1", Name: "name"}, Params: params})
 		}
 		if err != nil {
 			t.Errorf("%s %s: %v", e.Playbook, e.StandardControl, err)
+		}
+	}
+}
+
+// What a remediation costs has a unit, and what it does is said in sentences.
+func TestEachUnitSaysWhatItsOwnerMustKnow(t *testing.T) {
+	money := regexp.MustCompile(`USD|price|nothing|charge`)
+	for _, u := range catalog.All(noDial) {
+		s := u.Spec
+		if len(strings.Fields(s.Impact)) < 3 || !strings.HasSuffix(s.Impact, ".") || s.RiskWhy == "" || s.Settle <= 0 {
+			t.Errorf("%s: impact %q, risk why %q, settle %s", s.ID, s.Impact, s.RiskWhy, s.Settle)
+		}
+		if s.Cost != "" && !money.MatchString(s.Cost) {
+			t.Errorf("%s: the cost %q has no unit", s.ID, s.Cost)
+		}
+		if s.Irreversible != "" && s.Risk == asr.RiskLow {
+			t.Errorf("%s can't be put back, and its risk is said to be low", s.ID)
+		}
+		for _, text := range []string{s.Title, s.RiskWhy, s.Interrupts, s.Cost, s.Irreversible} {
+			if strings.HasSuffix(text, ".") {
+				t.Errorf("%s: %q ends with a full stop", s.ID, text)
+			}
+		}
+	}
+}
+
+// Each unit passes the lifecycle test, and Want's properties are checked on
+// generated states.
+func TestEachUnitHasALifecycleAndAProperty(t *testing.T) {
+	list, err := os.ReadFile("units_gen.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range regexp.MustCompile(`remedy\.Bind\((\w+)\.(\w+),`).FindAllStringSubmatch(string(list), -1) {
+		var tests strings.Builder
+		files, err := filepath.Glob(m[1] + "/*_test.go")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			src, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			tests.Write(src)
+		}
+		for _, call := range []string{`remedytest\.Lifecycle\(t, \w+, `, `remedytest\.Stable\(t, `} {
+			if !regexp.MustCompile(call + m[2] + `,`).MatchString(tests.String()) {
+				t.Errorf("no test of %s calls %s%s, …)", m[1], strings.ReplaceAll(call, `\`, ""), m[2])
+			}
 		}
 	}
 }

@@ -50,3 +50,10 @@ func All(dial remedy.Dialer) []asr.Remediation {
 		remedy.Bind(sqs.Encrypted, dial),
 	}
 }
+
+// Emulated lists, for units whose proof rests on more than stock moto, the operations that the sandbox had a hand in.
+func Emulated() map[string][]string {
+	return map[string][]string{
+		"ecr-scan-on-push": {"ecr:PutImageScanningConfiguration"},
+	}
+}

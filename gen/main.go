@@ -63,12 +63,33 @@ func list(root string) error {
 	for _, u := range units {
 		fmt.Fprintf(&b, "\t\tremedy.Bind(%s.%s, dial),\n", u.service, u.name)
 	}
+	fmt.Fprint(&b, "\t}\n}\n\n// Emulated lists, for units whose proof rests on more than stock moto, the operations that the sandbox had a hand in.\nfunc Emulated() map[string][]string {\n\treturn map[string][]string{\n")
+	if err := emulated(&b, filepath.Join(root, "catalog")); err != nil {
+		return err
+	}
 	fmt.Fprint(&b, "\t}\n}\n")
 	src, err := format.Source(b.Bytes())
 	if err != nil {
 		return err
 	}
 	return os.WriteFile(filepath.Join(root, "catalog", "units_gen.go"), src, 0o644)
+}
+
+// emulated writes what the lifecycle tests have listed in testdata/emulated.
+func emulated(b *bytes.Buffer, catalog string) error {
+	files, err := filepath.Glob(filepath.Join(catalog, "*", "testdata", "emulated", "*.txt"))
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(b, "\t\t%q: {", strings.TrimSuffix(filepath.Base(file), ".txt"))
+		for _, operation := range strings.Fields(string(text)) {
+			fmt.Fprintf(b, "%q, ", operation)
+		}
+		fmt.Fprint(b, "},\n")
+	}
+	return err
 }
 
 type unit struct{ service, name string }
@@ -215,7 +236,9 @@ const testText = `package @service
 import (
 	"testing"
 
+	"example.com/asr/remedy"
 	"example.com/asr/remedytest"
+	"pgregory.net/rapid"
 )
 
 func Test@Name(t *testing.T) {
@@ -224,6 +247,16 @@ func Test@Name(t *testing.T) {
 	// Bring the resource into its bad state here, with acct.Config.
 	remedytest.Lifecycle(t, acct, @Name, remedytest.Case{
 		Name: "off", Control: "", Resource: acct.Expand(@Name.Spec.Resources[0], "name"), Want: []string{"on: false → true"},
+		View: acct.Boto("@service", "describe_something", map[string]any{"Name": "name"}, "Things.0"),
+		Seen: []string{"On: false → true"},
+		Gone: func() {},
+	})
+}
+
+func Test@NameTouchesNothingElse(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		remedytest.Stable(t, @Name, remedy.On[struct{}]{}, rapid.Make[@state]().Draw(t, "state"), "on")
 	})
 }
 `

@@ -9,20 +9,9 @@ import (
 
 	"example.com/asr"
 	"example.com/asr/catalog"
+	"example.com/asr/render"
 	"github.com/spf13/cobra"
 )
-
-// control is a row of the coverage table.
-type control struct {
-	Playbook    string   `json:"playbook"`
-	Control     string   `json:"control"`         // as the playbook's standard numbers it
-	Security    string   `json:"securityControl"` // the security control
-	Remediation string   `json:"remediation"`     // "" if there is none yet
-	Written     bool     `json:"written"`         // this asr has the remediation
-	Retired     bool     `json:"retired,omitempty"`
-	Risk        asr.Risk `json:"risk,omitempty"`
-	Undo        string   `json:"undo,omitempty"` // "yes" or "no: …"
-}
 
 func controlsCommand(a *app) *cobra.Command {
 	var only string
@@ -34,14 +23,14 @@ func controlsCommand(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if only != "" && !slices.ContainsFunc(rows, func(c control) bool { return strings.HasPrefix(strings.ToLower(c.Playbook), strings.ToLower(only)) }) {
+			if only != "" && !slices.ContainsFunc(rows, func(c render.Row) bool { return strings.HasPrefix(strings.ToLower(c.Playbook), strings.ToLower(only)) }) {
 				var names []string
 				for _, c := range rows {
 					names = append(names, c.Playbook)
 				}
 				return usageError{fmt.Errorf("--playbook %s: there are %s", only, strings.Join(slices.Compact(names), ", "))}
 			}
-			rows = slices.DeleteFunc(rows, func(c control) bool {
+			rows = slices.DeleteFunc(rows, func(c render.Row) bool {
 				return !strings.HasPrefix(strings.ToLower(c.Playbook), strings.ToLower(only)) || written && !c.Written
 			})
 			return a.print(rows, func() { a.printControls(rows) })
@@ -53,46 +42,41 @@ func controlsCommand(a *app) *cobra.Command {
 }
 
 // coverage needs no account: units are bound to nothing.
-func (a *app) coverage() ([]control, error) {
+func (a *app) coverage() ([]render.Row, error) {
 	book, err := a.openBook()
 	if err != nil {
 		return nil, err
 	}
-	specs := map[string]asr.Spec{}
-	for _, u := range catalog.All(nil) {
-		specs[u.Spec.ID] = u.Spec
-	}
-	rows := []control{}
-	for _, e := range book.Entries() {
-		c := control{Playbook: e.Playbook, Control: e.StandardControl, Security: e.Control, Remediation: e.Remediation, Retired: e.Retired}
-		if s, ok := specs[e.Remediation]; ok {
-			c.Written, c.Risk, c.Undo = true, s.Risk, "yes"
-			if s.Irreversible != "" {
-				c.Undo = "no: " + s.Irreversible
-			}
-		}
-		rows = append(rows, c)
-	}
-	return rows, nil
+	return render.Coverage(book.Entries(), catalog.All(nil), catalog.Emulated()), nil
 }
 
-func (a *app) printControls(all []control) {
+func (a *app) printControls(all []render.Row) {
 	var rows [][]string
-	written := 0
+	written, byHand := 0, 0
 	for _, c := range all {
-		state, undo := "not yet", "-"
-		if c.Written {
+		row := []string{c.Playbook, c.Control, c.Security, c.Remediation, "-", "-", "-"}
+		switch {
+		case c.Written:
 			written++
-			state, undo, _ = strings.Cut("written:"+c.Undo, ":")
-			undo, _, _ = strings.Cut(undo, ":")
+			undo, _, _ := strings.Cut(c.Undo, ":")
+			proven, _, emulated := strings.Cut(c.Proven, ";")
+			if emulated {
+				proven += ", self-emulated"
+			}
+			row[4], row[5], row[6] = string(c.Risk), undo, proven
+		case c.ByHand != "":
+			byHand++
+			row[3] = "by hand"
+		default:
+			row[3] += " (not in this asr)"
 		}
 		if c.Retired {
-			state += ", retired by AWS"
+			row[3] += " (control retired by AWS)"
 		}
-		rows = append(rows, []string{c.Playbook, c.Control, c.Security, c.Remediation, state, string(c.Risk), undo})
+		rows = append(rows, row)
 	}
-	a.table([]string{"PLAYBOOK", "CONTROL", "SECURITY CONTROL", "REMEDIATION", "STATE", "RISK", "UNDO"}, rows)
-	a.note("%d of %d entries have a remediation in this asr.", written, len(all))
+	a.table([]string{"PLAYBOOK", "CONTROL", "SECURITY CONTROL", "REMEDIATION", "RISK", "UNDO", "PROVEN ON"}, rows)
+	a.note("%d of %d entries have a remediation in this asr, %d are done by hand; asr explain CONTROL says how.", written, len(all), byHand)
 }
 
 func explainCommand(a *app) *cobra.Command {
