@@ -88,13 +88,24 @@ func (s Spec) tight(on On) error {
 	var values map[string]any
 	_ = json.Unmarshal(on.Params, &values) // Check says what is wrong with it
 	for _, g := range s.WriteGrants() {
-		for _, ref := range paramRef.FindAllStringSubmatch(g.On, -1) {
+		for _, ref := range paramRef.FindAllStringSubmatch(g.patterns(), -1) {
 			if v, ok := values[ref[1]].(string); ok && strings.ContainsAny(v, "*?$") {
 				return &Error{Code: CodeBadParams, Message: ref[1] + " = " + v + " holds a wildcard", Do: "name exactly one"}
 			}
 		}
 	}
 	return nil
+}
+
+// patterns are all that parameters may stand in.
+func (g Grant) patterns() string {
+	all := []string{g.On}
+	for _, keys := range g.When {
+		for _, value := range keys {
+			all = append(all, value)
+		}
+	}
+	return strings.Join(all, "\n")
 }
 
 // Remediation is a unit bound to the sessions it works through: what the

@@ -59,14 +59,29 @@ func (on On) Expand(pattern string) string {
 	return on.Target.Expand(pattern)
 }
 
-// Narrow puts grants on the real ARNs of one target.
+// Narrow puts grants on the real ARNs of one target, those in conditions too.
 func (on On) Narrow(grants []Grant) []Grant {
 	narrow := make([]Grant, len(grants))
 	for i, g := range grants {
-		g.On = on.Expand(g.On)
-		narrow[i] = g
+		narrow[i] = on.narrow(g)
 	}
 	return narrow
+}
+
+func (on On) narrow(g Grant) Grant {
+	g.On = on.Expand(g.On)
+	if g.When == nil {
+		return g
+	}
+	when := map[string]map[string]string{}
+	for operator, keys := range g.When {
+		when[operator] = map[string]string{}
+		for key, value := range keys {
+			when[operator][key] = on.Expand(value)
+		}
+	}
+	g.When = when
+	return g
 }
 
 // Scope says what one run of a remediation covers.

@@ -172,3 +172,18 @@ func (h *Harness) restart() {
 	h.Store.dead, h.Store.kill, h.Store.count = false, nil, 0
 	h.acct.setFuse(nil)
 }
+
+// End asks for a case's remediation and takes the run to its end, approving
+// what asks.
+func End[P, S any](t T, acct *Account, u remedy.Unit[P, S], c Case) asr.Run {
+	t.Helper()
+	h := NewHarness(acct, u)
+	r, err := h.Request(t.Context(), c, false)
+	if err != nil {
+		t.Fatalf("request: %v", err)
+	}
+	if r, err = h.Drive(t.Context(), r.ID); err != nil {
+		t.Fatalf("%v", err)
+	}
+	return r
+}

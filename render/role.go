@@ -37,10 +37,11 @@ func RolePolicies(units []asr.Remediation) ([]RolePolicy, error) {
 	var all []asr.Grant
 	for _, u := range units {
 		for _, on := range defaults(u) {
-			for _, g := range u.Spec.WriteGrants() {
-				g.On = widen(on, g.On)
-				all = append(all, g)
+			grants := on.Narrow(u.Spec.WriteGrants()) // for the conditions; roles are those of the defaults
+			for i, g := range u.Spec.WriteGrants() {
+				grants[i].On = widen(on, g.On)
 			}
+			all = append(all, grants...)
 		}
 	}
 	var reads, writes []asr.Grant

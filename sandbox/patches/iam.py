@@ -114,7 +114,7 @@ def simulate():
     @ours
     def simulate_principal_policy(self):
         role = self.backend.get_role_by_arn(self._get_param("PolicySourceArn"))
-        policies = [*role.policies.values(), *(p.document for p in role.managed_policies.values())]
+        policies = [*role.policies.values(), *role.managed_policies.values()]
 
         def decide(action, resource):
             verdicts = [ac.IAMPolicy(p).is_action_permitted(action, resource) for p in policies]
