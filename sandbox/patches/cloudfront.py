@@ -28,7 +28,7 @@ def apply():
     def update_distribution(self):
         text, dist = sent(self.body), self.backend.distributions.get(self._get_param("Id"))
         if dist and self._get_param("IfMatch") and self._get_param("IfMatch") != dist.etag:
-            raise refusal("PreconditionFailed", "The request failed because it didn't meet the preconditions in one or more request-header fields.", 412)
+            raise refusal("PreconditionFailed", "The request failed because it didn't meet the preconditions in one or more request-header fields.")
         check(self.backend, text)
         answer = update(self)
         dist.text, dist.etag = text, random_id()
@@ -71,10 +71,8 @@ def check(backend, text):
             raise refusal("InvalidOriginAccessControl", "The origin access control is not valid.")
 
 
-def refusal(code, message, status=400):
-    from moto.core.exceptions import ServiceException
+def refusal(code, message):
+    from moto.cloudfront.exceptions import CloudFrontException
 
-    error = ServiceException(code, message)
-    error.status_code = status
     mark()
-    return error
+    return CloudFrontException(code, message)
