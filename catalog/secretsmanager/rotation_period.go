@@ -1,6 +1,7 @@
 package secretsmanager
 
 import (
+	"cmp"
 	"time"
 
 	"example.com/asr"
@@ -27,7 +28,7 @@ var RotationPeriod = remedy.Unit[period, rotation]{
 	Read:     readRotation,
 	Want: func(on remedy.On[period], now rotation) (rotation, error) {
 		if now.Overdue {
-			return now, asr.Refuse("the secret should have been rotated already: its rotation fails", "see what the rotation function "+now.Function+" logs, mend it and rotate the secret once")
+			return now, asr.Refuse("the secret should have been rotated already: its rotation fails", "find out why from "+cmp.Or(now.Function, "the service that owns it")+", mend that and rotate the secret once")
 		}
 		return wantRotation(on, now)
 	},

@@ -1,13 +1,12 @@
 package secretsmanager
 
 import (
-	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"example.com/asr"
@@ -25,19 +24,23 @@ type period struct {
 // judging only.
 type rotation struct {
 	On       bool   `json:"on"`
-	Schedule string `json:"schedule"`         // "90 days", "rate(…)" or "cron(…)"; "": there never was one
+	Schedule string `json:"schedule"`         // "90 days", "rate(…)" or "cron(…)"; "": none yet
 	Window   string `json:"window,omitempty"` // how long a rotation may take to begin, "3h"; "": what AWS has by default
 
-	Interval int64  `json:"interval"`           // longest time between two rotations by that schedule, in days; 0: not known
+	Cron     int64  `json:"cron,omitempty"`     // what a cron() comes to, in days; 0: not known
 	Function string `json:"function,omitempty"` // the ARN of the function that rotates; "": AWS does it, or nobody
 	Overdue  bool   `json:"overdue,omitempty"`  // the last rotation didn't come when it was due
 	Refusal  string `json:"refusal,omitempty"`  // why rotation can't be set up or changed
 	Do       string `json:"do,omitempty"`       // what to do about that
 }
 
-// A call for a secret must be allowed to invoke the function of that secret,
-// whatever its name: https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotateSecret.html
-var rotationImplied = []asr.Grant{asr.Allow("arn:{partition}:lambda:{region}:{account}:function:*", "lambda:InvokeFunction")}
+// Who sets rotation up must be allowed to invoke the function, whatever its
+// name, but only through Secrets Manager:
+// https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotateSecret.html
+var rotationImplied = []asr.Grant{{
+	On: "arn:{partition}:lambda:{region}:{account}:function:*", Actions: []string{"lambda:InvokeFunction"},
+	When: map[string]map[string]string{"Bool": {"aws:ViaAWSService": "true"}},
+}}
 
 func validatePeriod(on remedy.On[period]) error {
 	if d := on.Params.Days; d < 1 || d > 1000 { // https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotationRulesType.html
@@ -49,18 +52,23 @@ func validatePeriod(on remedy.On[period]) error {
 // wantRotation turns rotation on, and makes the time between rotations shorter,
 // never longer.
 func wantRotation(on remedy.On[period], now rotation) (rotation, error) {
-	often := now.Interval > 0 && now.Interval <= on.Params.Days
+	every := now.every()
+	often := every > 0 && every <= on.Params.Days
 	switch {
 	case now.On && often:
 		return now, nil
 	case now.Refusal != "":
 		return now, asr.Refuse(now.Refusal, now.Do)
-	case now.On && now.Interval == 0:
-		return now, asr.Refuse("nobody can tell how often "+cmp.Or(now.Schedule, "no schedule")+" rotates the secret", "give it a rate() or days, or suppress the finding")
+	case now.On && every == 0 && now.Schedule != "":
+		return now, asr.Refuse("nothing tells yet how often "+now.Schedule+" rotates the secret", "wait for its next rotation, or give it days or a rate()")
 	}
 	now.On = true
-	if !often {
-		now.Schedule, now.Interval = days(on.Params.Days), on.Params.Days
+	switch {
+	case often:
+	case now.Window != "": // a window goes with an expression
+		now.Schedule = "rate(" + days(on.Params.Days) + ")"
+	default:
+		now.Schedule = days(on.Params.Days)
 	}
 	return now, nil
 }
@@ -88,18 +96,22 @@ func keepSchedule(_ remedy.On[period], c asr.Change) string {
 	return ""
 }
 
-func days(n int64) string { return strconv.FormatInt(n, 10) + " days" }
+func days(n int64) string {
+	if n == 1 {
+		return "1 day"
+	}
+	return strconv.FormatInt(n, 10) + " days"
+}
 
 func rules(r rotation) *types.RotationRulesType {
 	out := &types.RotationRulesType{}
 	if r.Window != "" {
 		out.Duration = &r.Window
 	}
-	var n int64
-	if _, err := fmt.Sscanf(r.Schedule, "%d days", &n); err == nil {
-		out.AutomaticallyAfterDays = &n
-	} else {
+	if strings.HasSuffix(r.Schedule, ")") {
 		out.ScheduleExpression = &r.Schedule
+	} else {
+		out.AutomaticallyAfterDays = aws.Int64(r.every())
 	}
 	return out
 }
@@ -116,11 +128,14 @@ func readRotation(ctx context.Context, cfg aws.Config, on remedy.On[period]) (r 
 	if err != nil {
 		return r, err
 	}
-	r = rotation{On: aws.ToBool(out.RotationEnabled), Function: aws.ToString(out.RotationLambdaARN), Interval: interval(out, at), Overdue: overdue(out, at)}
+	r = rotation{On: aws.ToBool(out.RotationEnabled), Function: aws.ToString(out.RotationLambdaARN), Overdue: overdue(out, at)}
 	if rules := out.RotationRules; rules != nil {
 		r.Schedule, r.Window = aws.ToString(rules.ScheduleExpression), aws.ToString(rules.Duration)
 		if r.Schedule == "" && rules.AutomaticallyAfterDays != nil {
 			r.Schedule = days(*rules.AutomaticallyAfterDays)
+		}
+		if strings.HasPrefix(r.Schedule, "cron(") {
+			r.Cron = cron(out, at)
 		}
 	}
 	r.Refusal, r.Do = hindrance(out, on.Region)
@@ -153,21 +168,24 @@ func underWay(s *secretsmanager.DescribeSecretOutput) bool {
 
 const day = 24 * time.Hour
 
-var rate = regexp.MustCompile(`^rate\((\d+) (hour|day)s?\)$`)
+var rate = regexp.MustCompile(`^(?:rate\()?(\d+) (hour|day)s?\)?$`) // "90 days" too
 
-// interval is the longest time between two rotations in days, 0 if nothing
-// tells. For cron() AWS works it out after a rotation; before, the next date does.
-func interval(s *secretsmanager.DescribeSecretOutput, at time.Time) int64 {
-	if s.RotationRules == nil {
-		return 0
+// every is the longest time between two rotations in days, 0 if nothing tells.
+func (r rotation) every() int64 {
+	m := rate.FindStringSubmatch(r.Schedule)
+	if m == nil {
+		return r.Cron
 	}
-	if m := rate.FindStringSubmatch(aws.ToString(s.RotationRules.ScheduleExpression)); m != nil {
-		n, _ := strconv.ParseInt(m[1], 10, 64) // digits
-		if m[2] == "hour" {
-			n = (n + 23) / 24
-		}
-		return n
+	n, _ := strconv.ParseInt(m[1], 10, 64) // digits
+	if m[2] == "hour" {
+		n = (n + 23) / 24
 	}
+	return n
+}
+
+// cron is what a cron() comes to in days: AWS works it out after a rotation;
+// before, the next date tells.
+func cron(s *secretsmanager.DescribeSecretOutput, at time.Time) int64 {
 	if n := aws.ToInt64(s.RotationRules.AutomaticallyAfterDays); n > 0 || s.NextRotationDate == nil {
 		return n
 	}

@@ -32,10 +32,11 @@ def accessed():
 
 def rotation():
     """Stock moto makes a new version where RotateImmediately is false, forgets the rotation function
-    that a call doesn't name, any schedule but days, and the window, and rotates secrets that have no
-    function. Ours then runs the test step alone and leaves versions and dates as they are, keeps
-    schedule and window, refuses what nothing could rotate and what is half-way through a rotation, and
-    tells the next date from the last rotation: it is past if rotation fails. cron() has no next date here
+    that a call doesn't name, any schedule but days, and the window. Ours then runs the test step alone,
+    leaves versions and dates as they are and refuses secrets that nothing could rotate; it keeps schedule
+    and window, refuses what is half-way through a rotation, and tells the next date from the last
+    rotation: it is past if rotation fails. cron() has no next date here. As in stock moto, a rotation at
+    once needs no function; AWS wants one
     (https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotateSecret.html)."""
     from moto.secretsmanager.exceptions import InvalidParameterException, InvalidRequestException
     from moto.secretsmanager.models import FakeSecret, SecretsManagerBackend
@@ -72,7 +73,7 @@ def rotation():
         mark()
         rules, function = rotation_rules or {}, rotation_lambda_arn or secret.rotation_lambda_arn
         check(secret, rules)
-        if not function and not secret.owning_service:
+        if not (function or secret.owning_service or rotate_immediately):
             raise InvalidRequestException("No Lambda rotation function ARN is associated with this secret.")
         if rotate_immediately:
             out = stock(self, secret_id, client_request_token, function, rotation_rules, True)
