@@ -3,6 +3,7 @@ package ecr
 import (
 	"testing"
 
+	"example.com/asr"
 	"example.com/asr/remedy"
 	"example.com/asr/remedytest"
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -26,6 +27,17 @@ func TestScanOnPush(t *testing.T) {
 			remedytest.Must(t, name, err)
 		},
 	})
+}
+
+// Names have slashes, and Regions of GovCloud one part more.
+func TestARepositoryOfAnyPartitionIsAResource(t *testing.T) {
+	for id, region := range map[string]string{
+		"arn:aws:ecr:eu-west-1:111111111111:repository/team/app": "eu-west-1", "arn:aws-us-gov:ecr:us-gov-west-1:111111111111:repository/team/app": "us-gov-west-1",
+	} {
+		if got, err := ScanOnPush.Spec.Locate("111111111111", region, asr.Resource{ID: id}); err != nil || got.Name != "team/app" || got.Region != region || got.Expand(repository) != id {
+			t.Errorf("%s is located as %+v: %v", id, got, err)
+		}
+	}
 }
 
 func TestScanOnPushTouchesNothingElse(t *testing.T) {

@@ -149,3 +149,36 @@ func TestRotationIsNeverMadeRarer(t *testing.T) {
 		}
 	})
 }
+
+// IAM alone doesn't decide: a key's own policy must admit the role too.
+func TestAKeyWhosePolicyDoesNotAdmitTheRoleIsADenial(t *testing.T) {
+	t.Parallel()
+	acct := remedytest.NewAccount(t)
+	arn := newKey(t, acct, kms.CreateKeyInput{})
+	defer acct.Sandbox.Fault(sandbox.Fault{Service: "kms", Operation: "EnableKeyRotation", Account: acct.ID, Code: "AccessDeniedException"})()
+	if r := end(t, acct, arn); r.State != asr.StateFailed || r.Error.Code != asr.CodeDenied || !strings.Contains(r.Error.Do, "the resource's own policy") {
+		t.Errorf("the run ended %s: %+v", r.State, r.Error)
+	}
+}
+
+func TestAReplicaIsRefusedAndItsPrimaryNamed(t *testing.T) {
+	t.Parallel()
+	primary := "arn:aws:kms:us-east-1:111111111111:key/mrk-1"
+	why, do := cannot(&types.KeyMetadata{
+		KeyManager: types.KeyManagerTypeCustomer, KeyState: types.KeyStateEnabled, KeySpec: types.KeySpecSymmetricDefault, Origin: types.OriginTypeAwsKms,
+		MultiRegionConfiguration: &types.MultiRegionConfiguration{MultiRegionKeyType: types.MultiRegionKeyTypeReplica, PrimaryKey: &types.MultiRegionKey{Arn: &primary}},
+	})
+	if !strings.Contains(why, "replica") || !strings.Contains(do, primary) {
+		t.Errorf("got %q, %q", why, do)
+	}
+}
+
+func TestAKeyThatRotatesMoreOftenIsRightAlready(t *testing.T) {
+	t.Parallel()
+	acct := remedytest.NewAccount(t)
+	arn := newKey(t, acct, kms.CreateKeyInput{})
+	enable(t, acct, arn, 90)
+	if r := end(t, acct, arn); r.State != asr.StateNothingToDo {
+		t.Errorf("the run ended %s: %+v", r.State, r.Error)
+	}
+}

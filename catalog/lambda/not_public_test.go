@@ -3,6 +3,7 @@ package lambda
 import (
 	"archive/zip"
 	"bytes"
+	"context"
 	"slices"
 	"strings"
 	"testing"
@@ -152,5 +153,62 @@ func TestATriggerIsLetInAgainBeforeItIsTakenOut(t *testing.T) {
 	}
 	if !slices.Equal(calls, []string{"AddPermission", "AddPermission", "RemovePermission"}) {
 		t.Errorf("the writes, the first of which is the test's, were %v", calls)
+	}
+}
+
+// end runs the remediation on a function and says how that ended.
+func end(t *testing.T, acct *remedytest.Account, u remedy.Unit[none, policy], arn string) asr.Run {
+	t.Helper()
+	h := remedytest.NewHarness(acct, u)
+	r, err := h.Request(t.Context(), remedytest.Case{Control: "Lambda.1", Resource: arn}, false)
+	r, err = h.Drive(t.Context(), remedytest.Must(t, r, err).ID)
+	return remedytest.Must(t, r, err)
+}
+
+func TestAShareWithAnOrganizationOrASourceIsNotPublic(t *testing.T) {
+	t.Parallel()
+	acct := remedytest.NewAccount(t)
+	f := newFunction(t, acct, "shared")
+	f.allow("org", "*", organization)
+	f.allow("topic", "*", source("arn:aws:sns:eu-west-1:222222222222:topic"))
+	if r := end(t, acct, NotPublic, f.arn); r.State != asr.StateNothingToDo {
+		t.Errorf("the run ended %s: %+v", r.State, r.Error)
+	}
+}
+
+func TestAliasesHavePoliciesOfTheirOwnWhichAreTreatedToo(t *testing.T) {
+	t.Parallel()
+	acct := remedytest.NewAccount(t)
+	f := newFunction(t, acct, "aliased")
+	_, err := f.api.CreateAlias(t.Context(), &lambda.CreateAliasInput{FunctionName: &f.name, Name: aws.String("live"), FunctionVersion: aws.String("1")})
+	remedytest.Must(t, 0, err)
+	live := f.at("live")
+	live.allow("open", "*")
+	f.allow("bus", "events.amazonaws.com")
+	if r := end(t, acct, NotPublic, live.arn); r.State != asr.StateVerified || len(r.Plan.Changes) != 1 {
+		t.Errorf("the run ended %s: %+v %+v", r.State, r.Plan, r.Error)
+	}
+	if r := end(t, acct, NotPublic, f.arn); r.State != asr.StateNothingToDo {
+		t.Errorf("the function's own: the run ended %s: %+v", r.State, r.Error)
+	}
+}
+
+func TestADeletedFunctionIsNothingToDoAndNoSuccess(t *testing.T) {
+	t.Parallel()
+	acct := remedytest.NewAccount(t)
+	if r := end(t, acct, NotPublic, acct.Expand(function, "deleted")); r.State != asr.StateNothingToDo {
+		t.Errorf("the run ended %s: %+v", r.State, r.Error)
+	}
+}
+
+func TestAPolicyThatIsStillPublicIsNoSuccess(t *testing.T) {
+	t.Parallel()
+	acct := remedytest.NewAccount(t)
+	f := newFunction(t, acct, "stubborn")
+	f.allow("open", "*")
+	idle := NotPublic
+	idle.Write = func(context.Context, aws.Config, remedy.On[none], policy, policy) error { return nil } // Lambda says yes, and nothing changes
+	if r := end(t, acct, idle, f.arn); r.State != asr.StatePartly || r.Error == nil || r.Error.Code != asr.CodeTooManySteps {
+		t.Errorf("the run ended %s: %+v", r.State, r.Error)
 	}
 }

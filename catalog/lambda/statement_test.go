@@ -175,3 +175,23 @@ func TestAfterwardsNothingIsPublicAndTheRestIsAsItWas(t *testing.T) {
 		}
 	})
 }
+
+func TestTheSourceAccountCountsInAnySpellingAndUnderEachOperator(t *testing.T) {
+	t.Parallel()
+	for _, operator := range []string{"StringEquals", "StringLike", "StringEqualsIgnoreCase", "ForAnyValue:StringEquals"} {
+		for _, key := range []string{"AWS:SourceAccount", "aws:SourceAccount", "aws:sourceaccount"} {
+			if anyBucket(parse(t, `"Principal":{"Service":"s3.amazonaws.com"},"Condition":{"`+operator+`":{"`+key+`":"111111111111"}}`)) {
+				t.Errorf("%s %s counts for nothing", operator, key)
+			}
+		}
+	}
+}
+
+func TestOneOfSeveralPrincipalsThatIsEverybodyIsEnough(t *testing.T) {
+	t.Parallel()
+	for list, want := range map[string]bool{`["arn:aws:iam::222222222222:root","*"]`: true, `["*"]`: true, `["arn:aws:iam::222222222222:root","333333333333"]`: false} {
+		if got := public(parse(t, `"Principal":{"AWS":`+list+`}`)); got != want {
+			t.Errorf("%s: %v, want %v", list, got, want)
+		}
+	}
+}

@@ -1,8 +1,10 @@
 package logs
 
 import (
+	"strings"
 	"testing"
 
+	"example.com/asr"
 	"example.com/asr/remedy"
 	"example.com/asr/remedytest"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
@@ -48,4 +50,57 @@ func TestRetentionIsNeverMadeShorter(t *testing.T) {
 			t.Fatalf("%v becomes %v", now, to)
 		}
 	})
+}
+
+// newGroup makes a log group that keeps events for so many days; 0: for ever.
+func newGroup(t *testing.T, acct *remedytest.Account, name string, days int32) {
+	api := cloudwatchlogs.NewFromConfig(acct.Config)
+	_, err := api.CreateLogGroup(t.Context(), &cloudwatchlogs.CreateLogGroupInput{LogGroupName: &name})
+	remedytest.Must(t, name, err)
+	if days > 0 {
+		_, err = api.PutRetentionPolicy(t.Context(), &cloudwatchlogs.PutRetentionPolicyInput{LogGroupName: &name, RetentionInDays: &days})
+		remedytest.Must(t, name, err)
+	}
+}
+
+func end(t *testing.T, acct *remedytest.Account, arn string) asr.Run {
+	t.Helper()
+	h := remedytest.NewHarness(acct, Retention)
+	r, err := h.Request(t.Context(), remedytest.Case{Control: "CloudWatch.16", Resource: arn}, false)
+	r, err = h.Drive(t.Context(), remedytest.Must(t, r, err).ID)
+	return remedytest.Must(t, r, err)
+}
+
+func TestGroupsAreFoundWithDotsInTheirNamesAndWithoutTheStarInTheirARNs(t *testing.T) {
+	t.Parallel()
+	acct := remedytest.NewAccount(t)
+	for _, name := range []string{"web.prod", "/aws/lambda/a_b-c#1", "API-Gateway-Execution-Logs_abc/live"} {
+		newGroup(t, acct, name, 7)
+		if r := end(t, acct, strings.TrimSuffix(acct.Expand(group, name), ":*")); r.State != asr.StateVerified {
+			t.Errorf("%s: the run ended %s: %+v", name, r.State, r.Error)
+		}
+	}
+}
+
+// A group of the same beginning is another group.
+func TestAGroupThatIsKeptLongerOrForEverIsRightAlready(t *testing.T) {
+	t.Parallel()
+	acct := remedytest.NewAccount(t)
+	newGroup(t, acct, "app-old", 7)
+	for name, days := range map[string]int32{"app": 0, "longer": 3653, "enough": 365} {
+		newGroup(t, acct, name, days)
+		if r := end(t, acct, acct.Expand(group, name)); r.State != asr.StateNothingToDo {
+			t.Errorf("%s: the run ended %s: %+v", name, r.State, r.Error)
+		}
+	}
+}
+
+func TestAPeriodThatTheAPIDoesNotTakeBecomesTheNextLonger(t *testing.T) {
+	t.Parallel()
+	for required, want := range map[int32]int32{1: 1, 2: 3, 91: 120, 365: 365, 366: 400, 3653: 3653, 3654: 0} {
+		got, err := Retention.Want(remedy.On[retention]{Params: retention{required}}, retention{Days: 1})
+		if (err == nil) != (want != 0) || err == nil && got.Days != want || err != nil && asr.Classify(err) != asr.CodeRefused {
+			t.Errorf("%d days: got %v, %v, want %d", required, got, err, want)
+		}
+	}
 }

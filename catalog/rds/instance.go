@@ -63,8 +63,8 @@ func settled(status string) (stuck string, err error) {
 	case slices.Contains([]string{"available", "storage-optimization", "storage-initialization"}, status):
 		return "", nil
 	case slices.Contains([]string{"stopped", "failed", "storage-full", "insufficient-capacity", "restore-error"}, status),
-		strings.HasPrefix(status, "incompatible-"), strings.HasPrefix(status, "inaccessible-"):
-		return "the instance is in state " + status + ", in which RDS doesn't modify it", nil
+		strings.HasPrefix(status, "incompatible-"), strings.HasPrefix(status, "inaccessible-"), strings.HasSuffix(status, "-failed"):
+		return "it is in state " + status + ", in which RDS doesn't modify it", nil
 	}
 	return "", asr.ErrSettling
 }

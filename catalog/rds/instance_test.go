@@ -3,6 +3,7 @@ package rds
 import (
 	"context"
 	"slices"
+	"strings"
 	"testing"
 
 	"example.com/asr"
@@ -15,22 +16,22 @@ import (
 )
 
 // newInstance makes a database that is on the internet and has no standby.
-func newInstance(t *testing.T, acct *remedytest.Account, name string) types.DBInstance {
-	out, err := rds.NewFromConfig(acct.Config).CreateDBInstance(t.Context(), &rds.CreateDBInstanceInput{
+func newInstance(t *testing.T, acct *remedytest.Account, name string, edit ...func(*rds.CreateDBInstanceInput)) types.DBInstance {
+	in := &rds.CreateDBInstanceInput{
 		DBInstanceIdentifier: &name, DBInstanceClass: aws.String("db.t3.micro"), Engine: aws.String("postgres"), PubliclyAccessible: aws.Bool(true),
 		MasterUsername: aws.String("root"), MasterUserPassword: aws.String("secret99"), AllocatedStorage: aws.Int32(20),
-	})
+		Tags: []types.Tag{{Key: aws.String("team"), Value: aws.String("a")}},
+	}
+	for _, e := range edit {
+		e(in)
+	}
+	out, err := rds.NewFromConfig(acct.Config).CreateDBInstance(t.Context(), in)
 	return *remedytest.Must(t, out, err).DBInstance
 }
 
-// look is what another client sees of an instance.
-func look(t *testing.T, acct *remedytest.Account, name string) func() any {
-	return func() any {
-		out, err := rds.NewFromConfig(acct.Config).DescribeDBInstances(t.Context(), &rds.DescribeDBInstancesInput{DBInstanceIdentifier: &name})
-		i := remedytest.Must(t, out, err).DBInstances[0]
-		i.DBInstanceStatus, i.LatestRestorableTime = nil, nil // may linger; goes with the clock
-		return i
-	}
+// look is a whole instance; LatestRestorableTime goes with the clock.
+func look(acct *remedytest.Account, name string) remedytest.View {
+	return acct.Boto("rds", "describe_db_instances", map[string]any{"DBInstanceIdentifier": name}, "DBInstances.0").Without("LatestRestorableTime")
 }
 
 func change(t *testing.T, acct *remedytest.Account, in rds.ModifyDBInstanceInput) func() {
@@ -47,11 +48,28 @@ func drop(t *testing.T, acct *remedytest.Account, name string) func() {
 	}
 }
 
-// tap returns a config that keeps what is asked of ModifyDBInstance.
-func tap(cfg aws.Config) (aws.Config, *[]*rds.ModifyDBInstanceInput) {
-	var asked []*rds.ModifyDBInstanceInput
+// ended runs a remediation and says how that ended.
+func ended[P, S any](t *testing.T, acct *remedytest.Account, u remedy.Unit[P, S], c remedytest.Case) asr.Run {
+	t.Helper()
+	h := remedytest.NewHarness(acct, u)
+	r, err := h.Request(t.Context(), c, false)
+	r, err = h.Drive(t.Context(), remedytest.Must(t, r, err).ID)
+	return remedytest.Must(t, r, err)
+}
+
+// refused checks that a run ended before it did anything, and says why.
+func refused(t *testing.T, r asr.Run, why string) {
+	t.Helper()
+	if r.State != asr.StateCannotPlan || r.Error == nil || r.Error.Code != asr.CodeRefused || !strings.Contains(r.Error.Message, why) || r.Error.Do == "" {
+		t.Errorf("the run ended %s: %+v, want a refusal: %s", r.State, r.Error, why)
+	}
+}
+
+// tap returns a config that keeps what is asked in calls of one kind.
+func tap[I any](cfg aws.Config) (aws.Config, *[]I) {
+	var asked []I
 	keep := func(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (middleware.InitializeOutput, middleware.Metadata, error) {
-		if m, ok := in.Parameters.(*rds.ModifyDBInstanceInput); ok {
+		if m, ok := in.Parameters.(I); ok {
 			asked = append(asked, m)
 		}
 		return next.HandleInitialize(ctx, in)
@@ -60,6 +78,17 @@ func tap(cfg aws.Config) (aws.Config, *[]*rds.ModifyDBInstanceInput) {
 		return s.Initialize.Add(middleware.InitializeMiddlewareFunc("tap", keep), middleware.After)
 	})
 	return cfg, &asked
+}
+
+// answering returns a config whose calls are answered by a function, for what
+// the emulator doesn't have.
+func answering(answer func(in any) any) aws.Config {
+	stop := func(_ context.Context, in middleware.InitializeInput, _ middleware.InitializeHandler) (middleware.InitializeOutput, middleware.Metadata, error) {
+		return middleware.InitializeOutput{Result: answer(in.Parameters)}, middleware.Metadata{}, nil
+	}
+	return aws.Config{Region: "eu-west-1", APIOptions: []func(*middleware.Stack) error{func(s *middleware.Stack) error {
+		return s.Initialize.Add(middleware.InitializeMiddlewareFunc("answer", stop), middleware.Before)
+	}}}
 }
 
 func TestInstancesAreKnownByARNOrResourceID(t *testing.T) {
@@ -71,8 +100,10 @@ func TestInstancesAreKnownByARNOrResourceID(t *testing.T) {
 		"cluster-ABCDEFGHIJKLMNOPQRSTUVWXYZ":                                          false,
 		"shop":                                                                        false,
 	} {
-		if _, err := NotPublic.Spec.Locate("111111111111", "eu-west-1", asr.Resource{ID: id}); (err == nil) != known {
-			t.Errorf("%s: %v", id, err)
+		for _, spec := range []asr.Spec{NotPublic.Spec, MultiAZ.Spec, EnhancedMonitoring.Spec, InstanceDeletionProtection.Spec, InstanceCopyTags.Spec, MinorUpgrades.Spec} {
+			if _, err := spec.Locate("111111111111", "eu-west-1", asr.Resource{ID: id}); (err == nil) != known {
+				t.Errorf("%s, %s: %v", spec.ID, id, err)
+			}
 		}
 	}
 }

@@ -19,7 +19,7 @@ func TestMultiAZ(t *testing.T) {
 	acct := remedytest.NewAccount(t)
 	shop, store := newInstance(t, acct, "shop"), newInstance(t, acct, "store")
 	remedytest.Lifecycle(t, acct, MultiAZ, remedytest.Case{
-		Name: "by ARN", Control: "RDS.5", Resource: *shop.DBInstanceArn, Want: []string{"multiAZ: false → true"}, View: look(t, acct, "shop"),
+		Name: "by ARN", Control: "RDS.5", Resource: *shop.DBInstanceArn, Want: []string{"multiAZ: false → true"}, View: look(acct, "shop"), Seen: []string{"MultiAZ: false → true"},
 	}, remedytest.Case{
 		Name: "by resource ID", Control: "RDS.5", Resource: *store.DbiResourceId, Want: []string{"multiAZ: false → true"},
 		Meanwhile: change(t, acct, rds.ModifyDBInstanceInput{DBInstanceIdentifier: aws.String("store"), PubliclyAccessible: aws.Bool(false)}),
@@ -30,11 +30,17 @@ func TestMultiAZ(t *testing.T) {
 // Not parallel: all of the emulator's RDS is slow meanwhile.
 func TestInstancesThatAreBeingModifiedAreWaitedFor(t *testing.T) {
 	acct := remedytest.NewAccount(t)
-	shop := newInstance(t, acct, "shop")
+	shop, store := newInstance(t, acct, "shop"), newInstance(t, acct, "store")
 	acct.Sandbox.Slow(3)
 	defer acct.Sandbox.Slow(0)
-	remedytest.Lifecycle(t, acct, MultiAZ, remedytest.Case{Control: "RDS.5", Resource: *shop.DBInstanceArn, Want: []string{"multiAZ: false → true"}, View: look(t, acct, "shop")})
-	remedytest.Lifecycle(t, acct, NotPublic, remedytest.Case{Control: "RDS.2", Resource: *shop.DBInstanceArn, Want: []string{"public: true → false"}, View: look(t, acct, "shop")})
+	remedytest.Lifecycle(t, acct, MultiAZ, remedytest.Case{
+		Control: "RDS.5", Resource: *shop.DBInstanceArn, Want: []string{"multiAZ: false → true"},
+		View: look(acct, "shop").Without("DBInstanceStatus"), Seen: []string{"MultiAZ: false → true"}, Gone: drop(t, acct, "shop"),
+	})
+	remedytest.Lifecycle(t, acct, NotPublic, remedytest.Case{
+		Control: "RDS.2", Resource: *store.DBInstanceArn, Want: []string{"public: true → false"},
+		View: look(acct, "store").Without("DBInstanceStatus"), Seen: []string{"PubliclyAccessible: true → false"}, Gone: drop(t, acct, "store"),
+	})
 }
 
 func TestWaitingChangesAreNamedAndNotReleased(t *testing.T) {
@@ -49,7 +55,7 @@ func TestWaitingChangesAreNamedAndNotReleased(t *testing.T) {
 	if _, err := MultiAZ.Want(remedy.On[none]{}, now); asr.Classify(err) != asr.CodeRefused || !strings.Contains(err.Error(), names) || asr.Advice(err) == "" {
 		t.Errorf("the plan: got %v, want a refusal", err)
 	}
-	cfg, asked := tap(remedytest.NewAccount(t).Config)
+	cfg, asked := tap[*rds.ModifyDBInstanceInput](remedytest.NewAccount(t).Config)
 	for _, to := range []standby{{MultiAZ: true}, {}} { // to the fix, and back
 		if err := MultiAZ.Write(t.Context(), cfg, remedy.On[none]{}, now, to); asr.Classify(err) != asr.CodeRefused || len(*asked) > 0 {
 			t.Errorf("the write: got %v, want a refusal", err)

@@ -17,7 +17,7 @@ func TestNotPublic(t *testing.T) {
 	acct := remedytest.NewAccount(t)
 	shop, store := newInstance(t, acct, "shop"), newInstance(t, acct, "store")
 	remedytest.Lifecycle(t, acct, NotPublic, remedytest.Case{
-		Name: "by ARN", Control: "RDS.2", Resource: *shop.DBInstanceArn, Want: []string{"public: true → false"}, View: look(t, acct, "shop"),
+		Name: "by ARN", Control: "RDS.2", Resource: *shop.DBInstanceArn, Want: []string{"public: true → false"}, View: look(acct, "shop"), Seen: []string{"PubliclyAccessible: true → false"},
 	}, remedytest.Case{
 		Name: "by resource ID", Control: "RDS.2", Resource: *store.DbiResourceId, Want: []string{"public: true → false"},
 		Meanwhile: change(t, acct, rds.ModifyDBInstanceInput{DBInstanceIdentifier: aws.String("store"), CopyTagsToSnapshot: aws.Bool(true)}),
@@ -30,11 +30,8 @@ func TestAnInstanceThatIsPrivateAlreadyIsNoFailure(t *testing.T) {
 	acct := remedytest.NewAccount(t)
 	i := newInstance(t, acct, "shop")
 	change(t, acct, rds.ModifyDBInstanceInput{DBInstanceIdentifier: aws.String("shop"), PubliclyAccessible: aws.Bool(false)})()
-	h := remedytest.NewHarness(acct, NotPublic)
-	r, err := h.Request(t.Context(), remedytest.Case{Control: "RDS.2", Resource: *i.DBInstanceArn}, false)
-	r, err2 := h.Drive(t.Context(), remedytest.Must(t, r, err).ID)
-	if err2 != nil || r.State != asr.StateNothingToDo {
-		t.Errorf("the run ended %s: %+v %v", r.State, r.Error, err2)
+	if r := ended(t, acct, NotPublic, remedytest.Case{Control: "RDS.2", Resource: *i.DBInstanceArn}); r.State != asr.StateNothingToDo {
+		t.Errorf("the run ended %s: %+v", r.State, r.Error)
 	}
 }
 
@@ -42,7 +39,7 @@ func TestTakingAnInstanceOffTheInternetReleasesNothingThatWaits(t *testing.T) {
 	t.Parallel()
 	acct := remedytest.NewAccount(t)
 	newInstance(t, acct, "shop")
-	cfg, asked := tap(acct.Config)
+	cfg, asked := tap[*rds.ModifyDBInstanceInput](acct.Config)
 	err := NotPublic.Write(t.Context(), cfg, remedy.On[none]{Target: asr.Target{Name: "shop"}}, reach{Public: true}, reach{})
 	if err != asr.ErrSettling || len(*asked) != 1 || (*asked)[0].ApplyImmediately != nil || aws.ToBool((*asked)[0].PubliclyAccessible) {
 		t.Errorf("asked %+v, %v", *asked, err)
