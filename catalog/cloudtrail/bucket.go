@@ -3,6 +3,7 @@ package cloudtrail
 import (
 	"context"
 
+	"example.com/asr"
 	"example.com/asr/remedy"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -11,80 +12,89 @@ import (
 
 const policyLimit = 20 * 1024 // bytes: https://docs.aws.amazon.com/AmazonS3/latest/userguide/BucketRestrictions.html
 
-func (r *recording) findBucket(ctx context.Context, cfg aws.Config, on remedy.On[store]) error {
-	api, name := s3.NewFromConfig(cfg), bucketName(on)
-	if _, err := api.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: name, ExpectedBucketOwner: &on.Account}); err != nil {
-		return remedy.Unless(err, "NotFound", "NoSuchBucket")
+// LogBucket is a private bucket of the account's own that an AWS service
+// delivers to. It must be looked at and written in the target's Region.
+type LogBucket struct {
+	asr.Target
+	Name   string
+	Policy []map[string]any // statements that its policy must have
+}
+
+// BucketState is what there is of a LogBucket.
+type BucketState struct {
+	There, Private, Delivers bool // it exists, blocks public access, has the policy
+}
+
+// RequireTLS is the statement that denies everybody to come without TLS.
+func RequireTLS(bucket string) map[string]any {
+	return map[string]any{
+		"Sid": "RequireTLS", "Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": []any{bucket, bucket + "/*"},
+		"Condition": map[string]any{"Bool": map[string]any{"aws:SecureTransport": "false"}},
 	}
-	r.Bucket = on.Expand(bucket)
-	out, err := api.GetPublicAccessBlock(ctx, &s3.GetPublicAccessBlockInput{Bucket: name, ExpectedBucketOwner: &on.Account})
+}
+
+// Look needs s3:ListBucket, s3:GetBucketPublicAccessBlock and s3:GetBucketPolicy.
+// S3 denies it a bucket of another account.
+func (b LogBucket) Look(ctx context.Context, cfg aws.Config) (s BucketState, err error) {
+	api := s3.NewFromConfig(cfg)
+	if _, err := api.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: &b.Name, ExpectedBucketOwner: &b.Account}); err != nil {
+		return s, remedy.Unless(err, "NotFound", "NoSuchBucket")
+	}
+	s.There = true
+	out, err := api.GetPublicAccessBlock(ctx, &s3.GetPublicAccessBlockInput{Bucket: &b.Name, ExpectedBucketOwner: &b.Account})
 	if err := remedy.Unless(err, "NoSuchPublicAccessBlockConfiguration"); err != nil {
-		return err
+		return s, err
 	}
 	if out != nil {
 		c := out.PublicAccessBlockConfiguration
-		r.Private = aws.ToBool(c.BlockPublicAcls) && aws.ToBool(c.IgnorePublicAcls) && aws.ToBool(c.BlockPublicPolicy) && aws.ToBool(c.RestrictPublicBuckets)
+		s.Private = aws.ToBool(c.BlockPublicAcls) && aws.ToBool(c.IgnorePublicAcls) && aws.ToBool(c.BlockPublicPolicy) && aws.ToBool(c.RestrictPublicBuckets)
 	}
-	doc, err := bucketPolicy(ctx, api, on)
-	r.Delivery = true
-	for _, s := range delivery(on) {
-		r.Delivery = r.Delivery && doc.Says(s)
+	doc, err := b.policy(ctx, api)
+	s.Delivers = true
+	for _, statement := range b.Policy {
+		s.Delivers = s.Delivers && doc.Says(statement)
 	}
-	return err
+	return s, err
 }
 
-func bucketPolicy(ctx context.Context, api *s3.Client, on remedy.On[store]) (remedy.Document, error) {
-	out, err := api.GetBucketPolicy(ctx, &s3.GetBucketPolicyInput{Bucket: bucketName(on), ExpectedBucketOwner: &on.Account})
+func (b LogBucket) policy(ctx context.Context, api *s3.Client) (remedy.Document, error) {
+	out, err := api.GetBucketPolicy(ctx, &s3.GetBucketPolicyInput{Bucket: &b.Name, ExpectedBucketOwner: &b.Account})
 	if err != nil {
 		return nil, remedy.Unless(err, "NoSuchBucketPolicy")
 	}
 	return remedy.ParseDocument(aws.ToString(out.Policy))
 }
 
-// delivery is what lets CloudTrail deliver our trail's log, and asks for TLS:
-// https://docs.aws.amazon.com/awscloudtrail/latest/userguide/create-s3-bucket-policy-for-cloudtrail.html
-func delivery(on remedy.On[store]) []map[string]any {
-	arn, cloudTrail := on.Expand(bucket), map[string]any{"Service": "cloudtrail.amazonaws.com"}
-	return []map[string]any{{
-		"Sid": "AsrTrailLooks", "Effect": "Allow", "Principal": cloudTrail, "Action": "s3:GetBucketAcl", "Resource": arn,
-		"Condition": map[string]any{"StringEquals": map[string]any{"aws:SourceArn": on.Expand(ours)}},
-	}, {
-		"Sid": "AsrTrailDelivers", "Effect": "Allow", "Principal": cloudTrail, "Action": "s3:PutObject", "Resource": arn + "/AWSLogs/" + on.Account + "/*",
-		"Condition": map[string]any{"StringEquals": map[string]any{"aws:SourceArn": on.Expand(ours), "s3:x-amz-acl": "bucket-owner-full-control"}},
-	}, {
-		"Sid": "RequireTLS", "Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": []any{arn, arn + "/*"},
-		"Condition": map[string]any{"Bool": map[string]any{"aws:SecureTransport": "false"}},
-	}}
-}
-
-// makeBucket makes the bucket and tags it in one call: a crash between two
-// would leave one that nobody knows to be ours.
-func makeBucket(ctx context.Context, cfg aws.Config, on remedy.On[store]) error {
+// Make makes the bucket and tags it in one call: a crash between two would
+// leave one that nobody knows to be ours. Needs s3:CreateBucket and, behind
+// it, s3:TagResource.
+func (b LogBucket) Make(ctx context.Context, cfg aws.Config, call asr.Call) error {
 	where := &types.CreateBucketConfiguration{}
-	if on.Region != "us-east-1" {
-		where.LocationConstraint = types.BucketLocationConstraint(on.Region)
+	if b.Region != "us-east-1" {
+		where.LocationConstraint = types.BucketLocationConstraint(b.Region)
 	}
-	for k, v := range on.Call.Tags() {
+	for k, v := range call.Tags() {
 		where.Tags = append(where.Tags, types.Tag{Key: &k, Value: &v})
 	}
-	_, err := s3.NewFromConfig(cfg).CreateBucket(ctx, &s3.CreateBucketInput{Bucket: bucketName(on), CreateBucketConfiguration: where})
+	_, err := s3.NewFromConfig(cfg).CreateBucket(ctx, &s3.CreateBucketInput{Bucket: &b.Name, CreateBucketConfiguration: where})
 	return remedy.Unless(err, "BucketAlreadyOwnedByYou")
 }
 
-func closeBucket(ctx context.Context, cfg aws.Config, on remedy.On[store]) error {
+// Close blocks public access. Needs s3:PutBucketPublicAccessBlock.
+func (b LogBucket) Close(ctx context.Context, cfg aws.Config) error {
 	yes := aws.Bool(true)
 	_, err := s3.NewFromConfig(cfg).PutPublicAccessBlock(ctx, &s3.PutPublicAccessBlockInput{
-		Bucket: bucketName(on), ExpectedBucketOwner: &on.Account,
+		Bucket: &b.Name, ExpectedBucketOwner: &b.Account,
 		PublicAccessBlockConfiguration: &types.PublicAccessBlockConfiguration{BlockPublicAcls: yes, BlockPublicPolicy: yes, IgnorePublicAcls: yes, RestrictPublicBuckets: yes},
 	})
 	return err
 }
 
-// allowDelivery adds to the bucket's policy what is missing of it.
-func allowDelivery(ctx context.Context, cfg aws.Config, on remedy.On[store]) error {
+// Allow adds to the bucket's policy what is missing of it. Needs s3:PutBucketPolicy.
+func (b LogBucket) Allow(ctx context.Context, cfg aws.Config) error {
 	api := s3.NewFromConfig(cfg)
-	doc, err := bucketPolicy(ctx, api, on)
-	for _, s := range delivery(on) {
+	doc, err := b.policy(ctx, api)
+	for _, s := range b.Policy {
 		if err == nil && !doc.Says(s) {
 			doc, err = doc.With(s, policyLimit)
 		}
@@ -92,8 +102,6 @@ func allowDelivery(ctx context.Context, cfg aws.Config, on remedy.On[store]) err
 	if err != nil {
 		return err
 	}
-	_, err = api.PutBucketPolicy(ctx, &s3.PutBucketPolicyInput{Bucket: bucketName(on), ExpectedBucketOwner: &on.Account, Policy: aws.String(doc.Text())})
+	_, err = api.PutBucketPolicy(ctx, &s3.PutBucketPolicyInput{Bucket: &b.Name, ExpectedBucketOwner: &b.Account, Policy: aws.String(doc.Text())})
 	return err
 }
-
-func bucketName(on remedy.On[store]) *string { return aws.String(on.Expand("{params.bucket}")) }

@@ -2,6 +2,7 @@ package cloudtrail
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -50,49 +51,76 @@ func ended(t *testing.T, acct *remedytest.Account, c remedytest.Case) asr.Run {
 	return remedytest.Must(t, r, err2)
 }
 
+// clean takes away what Enabled makes.
+func clean(t *testing.T, acct *remedytest.Account) {
+	t.Helper()
+	cfg := acct.Sandbox.Config(acct.ID, homeRegion)
+	_, err := cloudtrail.NewFromConfig(cfg).DeleteTrail(t.Context(), &cloudtrail.DeleteTrailInput{Name: aws.String(ourName)})
+	_, err2 := s3.NewFromConfig(cfg).DeleteBucket(t.Context(), &s3.DeleteBucketInput{Bucket: aws.String(strings.TrimPrefix(atHome(acct, bucket), "arn:aws:s3:::"))})
+	remedytest.Must(t, 0, errors.Join(err, remedy.Unless(err2, "NoSuchBucket")))
+	dropKey(t, acct, homeRegion, "alias/asr-trail")
+}
+
+// dropKey lets an alias and its key go.
+func dropKey(t *testing.T, acct *remedytest.Account, region, alias string) {
+	t.Helper()
+	api := kms.NewFromConfig(acct.Sandbox.Config(acct.ID, region))
+	key, err := api.DescribeKey(t.Context(), &kms.DescribeKeyInput{KeyId: &alias})
+	if remedy.Is(err, "NotFoundException") {
+		return
+	}
+	_, err2 := api.DeleteAlias(t.Context(), &kms.DeleteAliasInput{AliasName: &alias})
+	_, err3 := api.ScheduleKeyDeletion(t.Context(), &kms.ScheduleKeyDeletionInput{KeyId: remedytest.Must(t, key, err).KeyMetadata.KeyId})
+	remedytest.Must(t, 0, errors.Join(err2, err3))
+}
+
 func TestEnabled(t *testing.T) {
 	t.Parallel()
 	acct := remedytest.NewAccount(t)
+	home := &remedytest.Account{ID: acct.ID, Region: homeRegion, Sandbox: acct.Sandbox}
 	bucketARN, keyARN, trailARN := atHome(acct, bucket), atHome(acct, alias), atHome(acct, ours)
-	held := "it holds the account's audit log"
-	view := func() any {
-		out, err := in(acct, homeRegion).DescribeTrails(t.Context(), &cloudtrail.DescribeTrailsInput{})
-		return remedytest.Must(t, out, err).TrailList
+	held, theirs := "it holds the account's audit log", newTrail(t, acct, homeRegion, "theirs", false)
+	name := map[string]any{"Bucket": strings.TrimPrefix(bucketARN, "arn:aws:s3:::")}
+	view := home.Boto("cloudtrail", "describe_trails", nil, "trailList").And(home.Boto("cloudtrail", "get_trail_status", map[string]any{"Name": theirs}, "IsLogging")).
+		And(home.Boto("kms", "list_aliases", nil, "Aliases")).And(home.Boto("s3", "get_bucket_policy", name, "Policy")).And(home.Boto("s3", "get_public_access_block", name, ""))
+	seen := []string{`describe_trails[]: none → {"HasCustomEventSelectors":false,"HasInsightSelectors":false,"HomeRegion":"us-east-1","IncludeGlobalServiceEvents":true,"IsMultiRegionTrail":true,"IsOrganizationTrail":false,"KmsKeyId":`}
+	before := 0
+	made := func() {
+		if r := ended(t, acct, remedytest.Case{}); r.State != asr.StateVerified {
+			t.Fatalf("the run ended %s %+v", r.State, r.Error)
+		}
 	}
-	const stop = "cloudtrail:StopLogging"
-	remedytest.Lifecycle(t, acct, granted(Enabled, func(a string) bool { return a != stop }), remedytest.Case{
-		Name: "nothing is there", Control: "CloudTrail.1", View: view,
+	remedytest.Lifecycle(t, acct, Enabled, remedytest.Case{
+		Name: "nothing is there", Control: "CloudTrail.1", Seed: func() { clean(t, acct); before = keysOf(t, acct) }, View: view,
+		Seen: append(seen, `get_bucket_policy`, `get_public_access_block`, `list_aliases[]: none → {"AliasArn":"`+keyARN+`",`),
 		Want: []string{
 			`bucket: "" → "` + bucketARN + `"`, "delivery: false → true", `key: "" → "` + keyARN + `"`, "logging: false → true", "private: false → true", `trail: "" → "` + trailARN + `"`,
 		},
 		Made: []string{bucketARN, keyARN, trailARN},
 		Left: []string{"bucket: " + held, "delivery: " + held, "key: without it", "private: " + held},
+		Meanwhile: func() {
+			if n := keysOf(t, acct) - before; n != 1 {
+				t.Errorf("all the crashes made %d keys, want 1", n)
+			}
+		},
 	}, remedytest.Case{
-		Name: "bucket and key are there", Control: "CloudTrail.3", View: view,
-		Want: []string{"logging: false → true", `trail: "" → "` + trailARN + `"`}, Made: []string{trailARN},
-	})
-	if n := keysOf(t, acct); n != 1 {
-		t.Errorf("after all the crashes there are %d keys, want 1", n)
-	}
-	if r := ended(t, acct, remedytest.Case{}); r.State != asr.StateVerified {
-		t.Fatalf("the run ended %s %+v", r.State, r.Error)
-	}
-	_, err := in(acct, homeRegion).StopLogging(t.Context(), &cloudtrail.StopLoggingInput{Name: aws.String("asr-trail")})
-	remedytest.Must(t, 0, err)
-	remedytest.Lifecycle(t, acct, granted(Enabled, func(a string) bool { return a == stop || a == "cloudtrail:StartLogging" }), remedytest.Case{
+		Name: "bucket and key are there", Control: "CloudTrail.3", View: view, Seen: seen, Want: []string{"logging: false → true", `trail: "" → "` + trailARN + `"`}, Made: []string{trailARN},
+		Seed: func() {
+			clean(t, acct)
+			made()
+			_, err := in(acct, homeRegion).DeleteTrail(t.Context(), &cloudtrail.DeleteTrailInput{Name: aws.String(ourName)})
+			remedytest.Must(t, 0, err)
+		},
+	}, remedytest.Case{
 		Name: "our trail is there, but stopped", Control: "CloudTrail.1", Want: []string{"logging: false → true"},
+		View: acct.Boto("cloudtrail", "get_trail_status", map[string]any{"Name": trailARN}, "IsLogging").And(acct.Boto("cloudtrail", "describe_trails", nil, "trailList")), Seen: []string{"get_trail_status: false → true"},
+		Seed: func() {
+			clean(t, acct)
+			made()
+			_, err := in(acct, homeRegion).StopLogging(t.Context(), &cloudtrail.StopLoggingInput{Name: aws.String(ourName)})
+			remedytest.Must(t, 0, err)
+		},
 	})
-}
-
-// granted leaves a unit those write grants that a case uses: no case uses all.
-func granted(u remedy.Unit[store, recording], used func(action string) bool) remedy.Unit[store, recording] {
-	var left []asr.Grant
-	for _, g := range u.Spec.Writes {
-		g.Actions = slices.DeleteFunc(slices.Clone(g.Actions), func(a string) bool { return !used(a) })
-		left = append(left, g)
-	}
-	u.Spec.Writes = left
-	return u
 }
 
 func TestWhatTheTrailIsMadeWith(t *testing.T) {
@@ -129,7 +157,7 @@ func TestTheBucketIsTaggedByTheCallThatMakesIt(t *testing.T) {
 		})
 		cfg.APIOptions = append(slices.Clone(cfg.APIOptions), func(st *middleware.Stack) error { return st.Initialize.Add(look, middleware.Before) })
 		on := remedy.On[store]{Target: asr.Target{Region: region, Account: acct.ID}, Params: store{Bucket: "b-" + acct.ID + "-" + region}, Call: asr.Call{Run: "run-1"}}
-		if err := makeBucket(t.Context(), cfg, on); err != nil || made.LocationConstraint != where || *made.Tags[0].Key != asr.OwnerTag || *made.Tags[0].Value != "run-1" {
+		if err := ourBucket(on).Make(t.Context(), cfg, on.Call); err != nil || made.LocationConstraint != where || *made.Tags[0].Key != asr.OwnerTag || *made.Tags[0].Value != "run-1" {
 			t.Errorf("%s: made with %+v, %v", region, made, err)
 		}
 	}
@@ -137,12 +165,12 @@ func TestTheBucketIsTaggedByTheCallThatMakesIt(t *testing.T) {
 
 func TestTheBucketLetsOnlyOurTrailDeliver(t *testing.T) {
 	on := remedy.On[store]{Target: asr.Target{Partition: "aws-cn", Account: "111111111111", Region: "cn-north-1"}, Params: Enabled.Controls["CloudTrail.1"]}
-	for _, s := range delivery(on)[:2] {
+	for _, s := range ourBucket(on).Policy[:2] {
 		if got := s["Condition"].(map[string]any)["StringEquals"].(map[string]any)["aws:SourceArn"]; got != "arn:aws-cn:cloudtrail:cn-north-1:111111111111:trail/asr-trail" {
 			t.Errorf("%s: the source is %v", s["Sid"], got)
 		}
 	}
-	doc, err := remedy.ParseDocument(keyPolicy(on))
+	doc, err := remedy.ParseDocument(cmk{"alias/asr-trail", on.Expand(ours)}.policy(on.Target))
 	if n := len(doc.Statements()); err != nil || n != 3 || strings.Contains(doc.Text(), "arn:aws:") {
 		t.Errorf("the key's policy is %s, %v", doc.Text(), err)
 	}
@@ -162,6 +190,41 @@ func TestDeliveryIsAddedToTheBucketsPolicy(t *testing.T) {
 	doc, err2 := remedy.ParseDocument(*remedytest.Must(t, out, err).Policy)
 	if remedytest.Must(t, doc, err2); r.State != asr.StateVerified || len(doc.Statements()) != 4 || !strings.Contains(doc.Text(), "999999999999") {
 		t.Errorf("the run ended %s %+v with %s", r.State, r.Error, doc.Text())
+	}
+}
+
+// What its owner set on a bucket that is there stays, in us-east-1 too, where
+// S3 takes a bucket that is made twice for made.
+func TestABucketThatIsThereKeepsItsSettings(t *testing.T) {
+	t.Parallel()
+	acct := remedytest.NewAccount(t)
+	api, name := s3.NewFromConfig(acct.Sandbox.Config(acct.ID, homeRegion)), strings.TrimPrefix(atHome(acct, bucket), "arn:aws:s3:::")
+	_, err := api.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: &name})
+	_, err2 := api.PutBucketVersioning(t.Context(), &s3.PutBucketVersioningInput{Bucket: &name, VersioningConfiguration: &s3t.VersioningConfiguration{Status: s3t.BucketVersioningStatusEnabled}})
+	_, err3 := api.PutBucketTagging(t.Context(), &s3.PutBucketTaggingInput{Bucket: &name, Tagging: &s3t.Tagging{TagSet: []s3t.Tag{{Key: aws.String("team"), Value: aws.String("audit")}}}})
+	remedytest.Must(t, 0, errors.Join(err, err2, err3))
+	r := ended(t, acct, remedytest.Case{})
+	versioning, err := api.GetBucketVersioning(t.Context(), &s3.GetBucketVersioningInput{Bucket: &name})
+	tags, err2 := api.GetBucketTagging(t.Context(), &s3.GetBucketTaggingInput{Bucket: &name})
+	if remedytest.Must(t, r, errors.Join(err, err2)).State != asr.StateVerified || versioning.Status != s3t.BucketVersioningStatusEnabled || len(tags.TagSet) != 1 || slices.Contains(r.Made, atHome(acct, bucket)) {
+		t.Errorf("the run ended %s %+v and made %v; the bucket has %s and %v", r.State, r.Error, r.Made, versioning.Status, tags.TagSet)
+	}
+}
+
+// The finding of each Region means the same trail.
+func TestOneTrailServesAllRegions(t *testing.T) {
+	t.Parallel()
+	acct := remedytest.NewAccount(t)
+	if r := ended(t, acct, remedytest.Case{}); r.State != asr.StateVerified || r.Target.Region != homeRegion {
+		t.Fatalf("the run ended %s %+v in %s", r.State, r.Error, r.Target.Region)
+	}
+	for _, region := range []string{"us-east-1", "us-west-2"} {
+		at, err := Enabled.Spec.Locate(acct.ID, region, asr.Resource{ID: "AWS::::Account:" + acct.ID, Region: region})
+		now, err2 := readRecording(t.Context(), acct.Sandbox.Config(acct.ID, at.Region), remedy.On[store]{Target: at, Params: Enabled.Controls["CloudTrail.1"]})
+		to, err3 := Enabled.Want(remedy.On[store]{Target: at, Params: Enabled.Controls["CloudTrail.1"]}, now)
+		if err := errors.Join(err, err2, err3); err != nil || to != now || now.Trail != atHome(acct, ours) {
+			t.Errorf("in %s it would become %+v from %+v: %v", region, to, now, err)
+		}
 	}
 }
 
@@ -263,6 +326,17 @@ func TestAPolicyThatIsNotHeededYetIsWaitedFor(t *testing.T) {
 	}
 	if r := ended(t, acct, remedytest.Case{}); r.State != asr.StateVerified {
 		t.Errorf("the run ended %s %+v", r.State, r.Error)
+	}
+}
+
+func TestAKeyThatWasNotNamedIsLeftToTheNextRun(t *testing.T) {
+	t.Parallel()
+	acct := remedytest.NewAccount(t)
+	stop := acct.Sandbox.Fault(sandbox.Fault{Service: "kms", Operation: "CreateAlias", Account: acct.ID, Code: "LimitExceededException"})
+	first := ended(t, acct, remedytest.Case{})
+	stop()
+	if r := ended(t, acct, remedytest.Case{}); first.State != asr.StateFailed || r.State != asr.StateVerified || keysOf(t, acct) != 1 {
+		t.Errorf("the runs ended %s and %s %+v with %d keys, want 1", first.State, r.State, r.Error, keysOf(t, acct))
 	}
 }
 

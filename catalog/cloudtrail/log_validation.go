@@ -27,22 +27,13 @@ var LogValidation = remedy.Unit[none, validation]{
 		Impact: "CloudTrail puts a signed digest of the log files into the trail's bucket every hour, so that it shows if one was changed or deleted. Put back, no more digests are made; those that are there stay.",
 		Risk:   asr.RiskLow, RiskWhy: "the log itself stays as it is, and only digest files are added",
 		Scope: asr.ScopeResource, Resources: []string{trail},
-		Reads:  []asr.Grant{asr.Allow("*", "cloudtrail:DescribeTrails"), asr.Allow(trail, "cloudtrail:GetTrail")},
-		Writes: []asr.Grant{asr.Allow(trail, "cloudtrail:UpdateTrail")},
-		Implied: []asr.Grant{ // of organization trails: https://docs.aws.amazon.com/awscloudtrail/latest/userguide/creating-an-organizational-trail-prepare.html
-			asr.Allow("*", "organizations:ListAWSServiceAccessForOrganization"),
-			asr.Allow("arn:{partition}:iam::{account}:role/aws-service-role/cloudtrail.amazonaws.com/AWSServiceRoleForCloudTrail", "iam:GetRole"),
-		},
-		Settle: 5 * time.Second,
+		Reads:   []asr.Grant{asr.Allow("*", "cloudtrail:DescribeTrails"), asr.Allow(trail, "cloudtrail:GetTrail")},
+		Writes:  []asr.Grant{asr.Allow(trail, "cloudtrail:UpdateTrail")},
+		Implied: ofOrganizations(),
+		Settle:  5 * time.Second,
 	},
 	Controls: map[string]none{"CloudTrail.4": {}},
-	Resolve: func(ctx context.Context, cfg aws.Config, on remedy.On[none]) (asr.Target, error) {
-		out, err := cloudtrail.NewFromConfig(cfg).DescribeTrails(ctx, &cloudtrail.DescribeTrailsInput{})
-		if err != nil {
-			return on.Target, err
-		}
-		return home(on.Target, out.TrailList)
-	},
+	Resolve:  resolveTrail[none],
 	Read: func(ctx context.Context, cfg aws.Config, on remedy.On[none]) (validation, error) {
 		out, err := cloudtrail.NewFromConfig(cfg).GetTrail(ctx, &cloudtrail.GetTrailInput{Name: &on.ID})
 		if err != nil {

@@ -1,6 +1,7 @@
 package cloudtrail
 
 import (
+	"strings"
 	"testing"
 
 	"example.com/asr"
@@ -36,28 +37,28 @@ func TestLogValidation(t *testing.T) {
 	acct := remedytest.NewAccount(t)
 	here := newTrail(t, acct, acct.Region, "audit.log-1", false)
 	far := newTrail(t, acct, "us-west-2", "far", true)
-	view := func(region, arn string) func() any {
-		return func() any {
-			out, err := in(acct, region).GetTrail(t.Context(), &cloudtrail.GetTrailInput{Name: &arn})
-			return remedytest.Must(t, out, err).Trail
-		}
+	view := func(arn string) remedytest.View {
+		at := &remedytest.Account{ID: acct.ID, Region: strings.Split(arn, ":")[3], Sandbox: acct.Sandbox}
+		return at.Boto("cloudtrail", "get_trail", map[string]any{"Name": arn}, "Trail").And(at.Boto("cloudtrail", "list_tags", map[string]any{"ResourceIdList": []string{arn}}, ""))
 	}
+	seen := []string{"get_trail.LogFileValidationEnabled: false → true"}
 	remedytest.Lifecycle(t, acct, LogValidation, remedytest.Case{
-		Name: "off", Control: "CloudTrail.4", Resource: here, Want: []string{"on: false → true"}, View: view(acct.Region, here),
+		Name: "off", Control: "CloudTrail.4", Resource: here, Want: []string{"on: false → true"}, View: view(here), Seen: seen,
 	}, remedytest.Case{
-		Name: "others move the log meanwhile", Control: "CloudTrail.4", Resource: here, Want: []string{"on: false → true"},
+		Name: "others move the log meanwhile", Control: "CloudTrail.4", Resource: here, Want: []string{"on: false → true"}, View: view(here), Seen: seen,
 		Meanwhile: func() {
 			_, err := in(acct, acct.Region).UpdateTrail(t.Context(), &cloudtrail.UpdateTrailInput{Name: &here, S3KeyPrefix: aws.String("theirs")})
 			remedytest.Must(t, 0, err)
 		},
 	}, remedytest.Case{
-		Name: "a shadow: the trail lives in another Region", Control: "CloudTrail.4", Resource: acct.Expand(trail, "far"), Want: []string{"on: false → true"}, View: view("us-west-2", far),
+		Name: "a shadow: the trail lives in another Region", Control: "CloudTrail.4", Resource: acct.Expand(trail, "far"), Want: []string{"on: false → true"}, View: view(far), Seen: seen,
 		Gone: func() {
 			_, err := in(acct, "us-west-2").DeleteTrail(t.Context(), &cloudtrail.DeleteTrailInput{Name: aws.String("far")})
 			remedytest.Must(t, 0, err)
 		},
 	})
-	if got := view(acct.Region, here)().(*types.Trail); *got.S3KeyPrefix != "theirs" || *got.LogFileValidationEnabled {
+	out, err := in(acct, acct.Region).GetTrail(t.Context(), &cloudtrail.GetTrailInput{Name: &here})
+	if got := remedytest.Must(t, out, err).Trail; *got.S3KeyPrefix != "theirs" || *got.LogFileValidationEnabled {
 		t.Errorf("undone, the prefix is %s and validation %t, want theirs and false", *got.S3KeyPrefix, *got.LogFileValidationEnabled)
 	}
 }
@@ -91,6 +92,17 @@ func TestTheHomeOfATrail(t *testing.T) {
 				t.Errorf("got %+v, want %s", got, c.want)
 			}
 		})
+	}
+}
+
+func TestTrailsOfEveryPartitionAreFoundByAllTheirNames(t *testing.T) {
+	for id, region := range map[string]string{
+		"arn:aws:cloudtrail:eu-west-1:111111111111:trail/a.b-c_1": "eu-west-1", "arn:aws-cn:cloudtrail:cn-north-1:111111111111:trail/abc": "cn-north-1", "arn:aws-us-gov:cloudtrail:us-gov-west-1:111111111111:trail/abc": "us-gov-west-1",
+	} {
+		got, err := LogValidation.Spec.Locate("111111111111", region, asr.Resource{ID: id})
+		if err != nil || got.ID != id || got.Region != region {
+			t.Errorf("%s: got %+v, %v", id, got, err)
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package cloudtrail
 
 import (
+	"cmp"
 	"context"
 
 	"example.com/asr"
@@ -22,11 +23,32 @@ func readRecording(ctx context.Context, cfg aws.Config, on remedy.On[store]) (r 
 		}
 	}
 	if on.Params.Key != "" {
-		if err := r.findKey(ctx, kms.NewFromConfig(cfg), on); err != nil {
+		key, err := findKey(ctx, kms.NewFromConfig(cfg), on.Expand(alias))
+		if err != nil {
 			return r, err
 		}
+		if key != nil {
+			r.Key, r.Problem = on.Expand(alias), cmp.Or(r.Problem, unusable(*key))
+		}
 	}
-	return r, r.findBucket(ctx, cfg, on)
+	there, err := ourBucket(on).Look(ctx, cfg)
+	if there.There {
+		r.Bucket, r.Private, r.Delivery = on.Expand(bucket), there.Private, there.Delivers
+	}
+	return r, err
+}
+
+// ourBucket is the bucket that lets CloudTrail deliver our trail's log:
+// https://docs.aws.amazon.com/awscloudtrail/latest/userguide/create-s3-bucket-policy-for-cloudtrail.html
+func ourBucket(on remedy.On[store]) LogBucket {
+	arn, cloudTrail := on.Expand(bucket), map[string]any{"Service": "cloudtrail.amazonaws.com"}
+	return LogBucket{on.Target, on.Expand("{params.bucket}"), []map[string]any{{
+		"Sid": "AsrTrailLooks", "Effect": "Allow", "Principal": cloudTrail, "Action": "s3:GetBucketAcl", "Resource": arn,
+		"Condition": map[string]any{"StringEquals": map[string]any{"aws:SourceArn": on.Expand(ours)}},
+	}, {
+		"Sid": "AsrTrailDelivers", "Effect": "Allow", "Principal": cloudTrail, "Action": "s3:PutObject", "Resource": arn + "/AWSLogs/" + on.Account + "/*",
+		"Condition": map[string]any{"StringEquals": map[string]any{"aws:SourceArn": on.Expand(ours), "s3:x-amz-acl": "bucket-owner-full-control"}},
+	}, RequireTLS(arn)}}
 }
 
 // count counts a trail as ours, or as one that leaves us nothing to do.
@@ -57,13 +79,13 @@ func writeRecording(ctx context.Context, cfg aws.Config, on remedy.On[store], fr
 	api := cloudtrail.NewFromConfig(cfg)
 	switch {
 	case from.Key == "" && to.Key != "":
-		return makeKey(ctx, kms.NewFromConfig(cfg), on)
+		return makeKey(ctx, kms.NewFromConfig(cfg), on.Target, on.Call, cmk{on.Expand("alias/{params.key}"), on.Expand(ours)})
 	case from.Bucket == "" && to.Bucket != "":
-		return makeBucket(ctx, cfg, on)
+		return ourBucket(on).Make(ctx, cfg, on.Call)
 	case !from.Private && to.Private:
-		return closeBucket(ctx, cfg, on)
+		return ourBucket(on).Close(ctx, cfg)
 	case !from.Delivery && to.Delivery:
-		return allowDelivery(ctx, cfg, on)
+		return ourBucket(on).Allow(ctx, cfg)
 	case from.Trail == "" && to.Trail != "":
 		return createTrail(ctx, api, on, to)
 	case from.Trail != "" && to.Trail == "":
@@ -78,7 +100,7 @@ func writeRecording(ctx context.Context, cfg aws.Config, on remedy.On[store], fr
 
 func createTrail(ctx context.Context, api *cloudtrail.Client, on remedy.On[store], to recording) error {
 	in := &cloudtrail.CreateTrailInput{
-		Name: aws.String(ourName), S3BucketName: bucketName(on),
+		Name: aws.String(ourName), S3BucketName: aws.String(on.Expand("{params.bucket}")),
 		IsMultiRegionTrail: aws.Bool(true), IncludeGlobalServiceEvents: aws.Bool(true), EnableLogFileValidation: aws.Bool(true),
 	}
 	if to.Key != "" {
@@ -88,10 +110,16 @@ func createTrail(ctx context.Context, api *cloudtrail.Client, on remedy.On[store
 		in.TagsList = append(in.TagsList, types.Tag{Key: &k, Value: &v})
 	}
 	_, err := api.CreateTrail(ctx, in)
-	if remedy.Is(err, "InsufficientS3BucketPolicyException", "InsufficientEncryptionPolicyException") { // S3 and KMS take a while to heed a new policy
-		return &asr.Error{Code: asr.CodeUnavailable, Err: err, Do: "wait; the step is tried again by itself. If it lasts, let the policies of the bucket and of the key allow cloudtrail.amazonaws.com what CloudTrail's user guide asks for"}
+	return remedy.Unless(heeded(err), "TrailAlreadyExistsException")
+}
+
+// heeded waits where S3 and KMS take a while to heed a new policy, and
+// CloudWatch Logs to know a new log group.
+func heeded(err error) error {
+	if !remedy.Is(err, "InsufficientS3BucketPolicyException", "InsufficientEncryptionPolicyException", "InvalidCloudWatchLogsLogGroupArnException") {
+		return err
 	}
-	return remedy.Unless(err, "TrailAlreadyExistsException")
+	return &asr.Error{Code: asr.CodeUnavailable, Err: err, Do: "wait; the step is tried again by itself. If it lasts, let the policies of the trail's bucket, key and role allow what CloudTrail's user guide asks for"}
 }
 
 // deleteTrail deletes the trail that this run made, and no other of its name.

@@ -12,6 +12,24 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail/types"
 )
 
+// ofOrganizations is what CloudTrail checks when an organization's trail is updated:
+// https://docs.aws.amazon.com/awscloudtrail/latest/userguide/creating-an-organizational-trail-prepare.html
+func ofOrganizations() []asr.Grant {
+	return []asr.Grant{
+		asr.Allow("*", "organizations:ListAWSServiceAccessForOrganization"),
+		asr.Allow("arn:{partition}:iam::{account}:role/aws-service-role/cloudtrail.amazonaws.com/AWSServiceRoleForCloudTrail", "iam:GetRole"),
+	}
+}
+
+// resolveTrail finds the Region and the account where a finding's trail lives.
+func resolveTrail[P any](ctx context.Context, cfg aws.Config, on remedy.On[P]) (asr.Target, error) {
+	out, err := cloudtrail.NewFromConfig(cfg).DescribeTrails(ctx, &cloudtrail.DescribeTrailsInput{})
+	if err != nil {
+		return on.Target, err
+	}
+	return home(on.Target, out.TrailList)
+}
+
 // home gives a target the Region where its trail can be changed: a trail of all
 // Regions shows in each of them, as a shadow.
 func home(t asr.Target, trails []types.Trail) (asr.Target, error) {

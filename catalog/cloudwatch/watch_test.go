@@ -16,98 +16,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail/types"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
-	logs "github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
-	s3t "github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 )
-
-// account is one with what tests need of it, in one Region.
-type account struct {
-	t *testing.T
-	*remedytest.Account
-	trails *cloudtrail.Client
-	logs   *cloudwatchlogs.Client
-	alarms *cloudwatch.Client
-	topics *sns.Client
-}
-
-func in(t *testing.T, acct *remedytest.Account, region string) account {
-	cfg := acct.Sandbox.Config(acct.ID, region)
-	return account{t, acct, cloudtrail.NewFromConfig(cfg), cloudwatchlogs.NewFromConfig(cfg), cloudwatch.NewFromConfig(cfg), sns.NewFromConfig(cfg)}
-}
-
-// trail makes a trail of all Regions that delivers to its log group, "" for none.
-func (a account) trail(region, name, group string) {
-	a.t.Helper()
-	bucket := "trail-" + a.ID
-	_, err := s3.NewFromConfig(a.Config).CreateBucket(a.t.Context(), &s3.CreateBucketInput{Bucket: &bucket, CreateBucketConfiguration: &s3t.CreateBucketConfiguration{LocationConstraint: s3t.BucketLocationConstraint(a.Region)}})
-	remedytest.Must(a.t, 0, remedy.Unless(err, "BucketAlreadyOwnedByYou"))
-	in := &cloudtrail.CreateTrailInput{Name: &name, S3BucketName: &bucket, IsMultiRegionTrail: aws.Bool(true)}
-	if group != "" {
-		_, err := a.logs.CreateLogGroup(a.t.Context(), &cloudwatchlogs.CreateLogGroupInput{LogGroupName: &group})
-		remedytest.Must(a.t, 0, err)
-		in.CloudWatchLogsLogGroupArn = aws.String("arn:aws:logs:" + region + ":" + a.ID + ":log-group:" + group + ":*")
-	}
-	_, err = a.trails.CreateTrail(a.t.Context(), in)
-	_, err2 := a.trails.StartLogging(a.t.Context(), &cloudtrail.StartLoggingInput{Name: &name})
-	remedytest.Must(a.t, remedytest.Must(a.t, 0, err), err2)
-}
-
-// filter makes a metric filter as somebody else would.
-func (a account) filter(group, name, pattern, namespace, metric string) {
-	a.t.Helper()
-	_, err := a.logs.PutMetricFilter(a.t.Context(), &cloudwatchlogs.PutMetricFilterInput{
-		LogGroupName: &group, FilterName: &name, FilterPattern: &pattern,
-		MetricTransformations: []logs.MetricTransformation{{MetricNamespace: &namespace, MetricName: &metric, MetricValue: aws.String("1")}},
-	})
-	remedytest.Must(a.t, 0, err)
-}
-
-func (a account) alarm(name, namespace, metric string, enabled bool, tells ...string) {
-	a.t.Helper()
-	_, err := a.alarms.PutMetricAlarm(a.t.Context(), &cloudwatch.PutMetricAlarmInput{
-		AlarmName: &name, Namespace: &namespace, MetricName: &metric, AlarmActions: tells, ActionsEnabled: &enabled, Statistic: "Sum",
-		ComparisonOperator: "GreaterThanThreshold", Threshold: aws.Float64(0), Period: aws.Int32(60), EvaluationPeriods: aws.Int32(1),
-	})
-	remedytest.Must(a.t, 0, err)
-}
-
-// topic makes a topic; with a subscriber it is heard.
-func (a account) topic(name string, heard bool) string {
-	a.t.Helper()
-	out, err := a.topics.CreateTopic(a.t.Context(), &sns.CreateTopicInput{Name: &name})
-	arn := remedytest.Must(a.t, out, err).TopicArn
-	if heard {
-		_, err := a.topics.Subscribe(a.t.Context(), &sns.SubscribeInput{TopicArn: arn, Protocol: aws.String("sqs"), Endpoint: aws.String("arn:aws:sqs:eu-west-1:" + a.ID + ":q")})
-		remedytest.Must(a.t, 0, err)
-	}
-	return *arn
-}
-
-// ended runs Watch for CloudWatch.1 to its end.
-func (a account) ended(params string) asr.Run {
-	a.t.Helper()
-	h := remedytest.NewHarness(a.Account, Watch)
-	r, err := h.Request(a.t.Context(), remedytest.Case{Control: "CloudWatch.1", Params: params}, false)
-	r, err2 := h.Drive(a.t.Context(), remedytest.Must(a.t, r, err).ID)
-	return remedytest.Must(a.t, r, err2)
-}
-
-// view is all filters and alarms, and the topics.
-func (a account) view() remedytest.View {
-	return a.Boto("logs", "describe_metric_filters", nil, "metricFilters").And(a.Boto("cloudwatch", "describe_alarms", nil, "MetricAlarms")).And(a.Boto("sns", "list_topics", nil, "Topics"))
-}
-
-// forget deletes a topic.
-func (a account) forget(topic string) func() {
-	return func() {
-		_, err := a.topics.DeleteTopic(a.t.Context(), &sns.DeleteTopicInput{TopicArn: &topic})
-		remedytest.Must(a.t, topic, err)
-	}
-}
 
 func TestWatch(t *testing.T) {
 	t.Parallel()
@@ -347,6 +259,69 @@ func TestThePatternsHoldWhatSecurityHubAsksFor(t *testing.T) {
 		}
 		if len(seen) != n {
 			t.Errorf("%s names %d events, want %d", control, len(seen), n)
+		}
+	}
+}
+
+// Security Hub isn't content with a topic that nobody hears: the owner is told.
+func TestTheOwnerIsToldToSubscribe(t *testing.T) {
+	if !strings.Contains(Watch.Spec.Impact, "until somebody subscribes to the topic") {
+		t.Errorf("the impact is %q", Watch.Spec.Impact)
+	}
+}
+
+// A new topic keeps AWS's default policy, which lets the account's own alarms
+// tell it and nobody else, and one that is there keeps its own.
+func TestTheTopicsPolicyIsNotWritten(t *testing.T) {
+	t.Parallel()
+	for _, g := range Watch.Spec.WriteGrants() {
+		if slices.Contains(g.Actions, "sns:SetTopicAttributes") {
+			t.Errorf("%+v is granted", g)
+		}
+	}
+	acct := remedytest.NewAccount(t)
+	here := in(t, acct, acct.Region)
+	here.trail(acct.Region, "main", "trail/main")
+	other, err := here.topics.GetTopicAttributes(t.Context(), &sns.GetTopicAttributesInput{TopicArn: aws.String(here.topic("other", false))})
+	policy := strings.ReplaceAll(remedytest.Must(t, other, err).Attributes["Policy"], ":other", ":"+alarms)
+	here.ended("")
+	ours, err := here.topics.GetTopicAttributes(t.Context(), &sns.GetTopicAttributesInput{TopicArn: aws.String(acct.Expand("arn:aws:sns:{region}:{account}:"+alarms, ""))})
+	if diff := cmp.Diff(policy, remedytest.Must(t, ours, err).Attributes["Policy"]); diff != "" {
+		t.Errorf("the topic's policy (-AWS's +ours)\n%s", diff)
+	}
+}
+
+// All fourteen controls tell one topic, each by a filter and an alarm of its own.
+func TestControlsDoNotStandInEachOthersWay(t *testing.T) {
+	t.Parallel()
+	acct := remedytest.NewAccount(t)
+	here := in(t, acct, acct.Region)
+	here.trail(acct.Region, "main", "trail/main")
+	for _, control := range []string{"CloudWatch.1", "CloudWatch.13", "CloudWatch.1"} {
+		h := remedytest.NewHarness(acct, Watch)
+		r, err := h.Request(t.Context(), remedytest.Case{Control: control}, false)
+		r, err2 := h.Drive(t.Context(), remedytest.Must(t, r, err).ID)
+		if remedytest.Must(t, r, err2); r.State != asr.StateVerified && r.State != asr.StateNothingToDo {
+			t.Errorf("%s ended %s %+v", control, r.State, r.Error)
+		}
+	}
+	out, err := here.alarms.DescribeAlarms(t.Context(), &cloudwatch.DescribeAlarmsInput{})
+	topics, err2 := here.topics.ListTopics(t.Context(), &sns.ListTopicsInput{})
+	if n, m := len(remedytest.Must(t, out, err).MetricAlarms), len(remedytest.Must(t, topics, err2).Topics); n != 2 || m != 1 {
+		t.Errorf("there are %d alarms and %d topics, want 2 and 1", n, m)
+	}
+}
+
+// Whatever step AWS refuses, the run says so.
+func TestAStepThatAWSRefusesIsNoSuccess(t *testing.T) {
+	t.Parallel()
+	for service, operation := range map[string]string{"sns": "CreateTopic", "logs": "PutMetricFilter", "monitoring": "PutMetricAlarm"} {
+		acct := remedytest.NewAccount(t)
+		here := in(t, acct, acct.Region)
+		here.trail(acct.Region, "main", "trail/main")
+		t.Cleanup(acct.Sandbox.Fault(sandbox.Fault{Service: service, Operation: operation, Account: acct.ID, Code: "LimitExceeded"}))
+		if r := here.ended(""); r.State != asr.StateFailed && r.State != asr.StatePartly || r.Error == nil {
+			t.Errorf("%s: the run ended %s %+v", operation, r.State, r.Error)
 		}
 	}
 }

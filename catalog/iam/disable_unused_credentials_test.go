@@ -20,22 +20,21 @@ func TestDisableUnusedCredentials(t *testing.T) {
 	ann, bob, cas := newUser(t, acct, "", "ann"), newUser(t, acct, "eng/", "bob"), newUser(t, acct, "", "cas")
 	used, never := ann.key(500, 91), ann.key(91, 0)
 	older, busy := bob.key(500, 46), bob.key(500, 10)
-	bob.password(200, 50)
-	cas.password(200, 0)
-	unit := DisableUnusedCredentials
-	unit.Spec.Internal = motoID
-	remedytest.Lifecycle(t, acct, unit, remedytest.Case{
-		Name: "keys, used and never used", Control: "IAM.8", Resource: ann.arn, View: ann.view,
+	seed := func(p person, idle int) func() { return func() { p.password(200, idle) } }
+	DisableUnusedCredentials := DisableUnusedCredentials
+	DisableUnusedCredentials.Spec.Internal = motoID
+	remedytest.Lifecycle(t, acct, DisableUnusedCredentials, remedytest.Case{
+		Name: "keys, used and never used", Control: "IAM.8", Resource: ann.arn, View: ann.view(), Seen: ann.seenOff(used, never),
 		Want: sorted("keys."+used+": true → false", "keys."+never+": true → false"),
 	}, remedytest.Case{
-		Name: "a password and a key; named by its ID", Control: "IAM.22", Resource: bob.id, View: bob.view,
+		Name: "a password that was never used", Control: "IAM.8", Resource: cas.arn, Seed: seed(cas, 0), View: cas.view(), Seen: seenGone, Want: []string{"password: true → false"}, Left: []string{lost},
+		Gone: func() { cas.remove() },
+	}, remedytest.Case{
+		Name: "a password and a key; named by its ID", Control: "IAM.22", Resource: bob.id, Seed: seed(bob, 50), View: bob.view(), Seen: append(bob.seenOff(older), seenGone...),
 		Want:      []string{"keys." + older + ": true → false", "password: true → false"},
 		Left:      []string{lost},
 		Meanwhile: func() { bob.set(busy, types.StatusTypeInactive) },
 		Gone:      func() { bob.remove(older, busy) },
-	}, remedytest.Case{
-		Name: "a password that was never used", Control: "IAM.8", Resource: cas.arn, View: cas.view, Want: []string{"password: true → false"}, Left: []string{lost},
-		Gone: func() { cas.remove() },
 	})
 }
 

@@ -17,15 +17,15 @@ func TestRotateKeys(t *testing.T) {
 	old, inactive := ann.key(91, 1), ann.key(300, 0)
 	ann.set(inactive, types.StatusTypeInactive)
 	older, young := bob.key(400, 0), bob.key(30, 0)
-	unit := RotateKeys
-	unit.Spec.Internal = motoID
-	remedytest.Lifecycle(t, acct, unit, remedytest.Case{
-		Name: "used every day", Control: "IAM.3", Resource: ann.arn, Want: []string{"keys." + old + ": true → false"}, View: ann.view,
-	}, remedytest.Case{
-		Name: "named by its ID, has a path", Control: "IAM.3", Resource: bob.id, Want: []string{"keys." + older + ": true → false"}, View: bob.view,
-		Meanwhile: func() { bob.set(young, types.StatusTypeInactive) },
+	RotateKeys := RotateKeys
+	RotateKeys.Spec.Internal = motoID
+	remedytest.Lifecycle(t, acct, RotateKeys, remedytest.Case{
+		Name: "used every day", Control: "IAM.3", Resource: ann.arn, Want: []string{"keys." + old + ": true → false"}, View: ann.view(), Seen: ann.seenOff(old),
 	}, remedytest.Case{
 		Name: "another limit", Control: "IAM.3", Resource: bob.arn, Params: `{"maxAge":400}`, Want: []string{"keys." + older + ": true → false"},
+		View: bob.view(), Seen: bob.seenOff(older), Meanwhile: func() { bob.set(young, types.StatusTypeInactive) },
+	}, remedytest.Case{
+		Name: "named by its ID, has a path", Control: "IAM.3", Resource: bob.id, Want: []string{"keys." + older + ": true → false"}, View: bob.view(), Seen: bob.seenOff(older),
 		Gone: func() { bob.remove(older, young) },
 	})
 }

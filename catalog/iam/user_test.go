@@ -47,7 +47,7 @@ func (p person) key(made, used int) string {
 // was made (the emulator takes the user's date for it) and used.
 func (p person) password(made, used int) {
 	_, err := p.api.CreateLoginProfile(p.t.Context(), &iam.CreateLoginProfileInput{UserName: &p.name, Password: aws.String("Corr3ct-horse")})
-	remedytest.Must(p.t, 0, err)
+	remedytest.Must(p.t, 0, remedy.Unless(err, "EntityAlreadyExists"))
 	p.backdate(sandbox.UserCreated, p.name, made)
 	p.backdate(sandbox.PasswordUsed, p.name, used)
 }
@@ -63,16 +63,20 @@ func (p person) set(id string, s types.StatusType) {
 	remedytest.Must(p.t, 0, err)
 }
 
-// view is what another client sees of the user.
-func (p person) view() any {
-	listed, err := p.api.ListAccessKeys(p.t.Context(), &iam.ListAccessKeysInput{UserName: &p.name})
-	seen := map[string]string{}
-	for _, k := range remedytest.Must(p.t, listed, err).AccessKeyMetadata {
-		seen[*k.AccessKeyId] = string(k.Status)
-	}
-	login, err := p.api.GetLoginProfile(p.t.Context(), &iam.GetLoginProfileInput{UserName: &p.name})
-	if err == nil {
-		seen["console"] = login.LoginProfile.CreateDate.String()
+// view is the whole user.
+func (p person) view() remedytest.View {
+	who := map[string]any{"UserName": p.name}
+	return p.acct.Boto("iam", "get_user", who, "User").And(p.acct.Boto("iam", "list_access_keys", who, "AccessKeyMetadata")).
+		And(p.acct.Boto("iam", "get_login_profile", who, "")).And(p.acct.Boto("iam", "list_ssh_public_keys", who, "SSHPublicKeys"))
+}
+
+// seenGone is what boto3 sees of a password that is deleted.
+var seenGone = []string{"get_login_profile.LoginProfile: {", `get_login_profile.Error: none → "NoSuchEntity"`}
+
+// seenOff is what boto3 sees of keys that are deactivated.
+func (p person) seenOff(keys ...string) (seen []string) {
+	for _, id := range keys {
+		seen = append(seen, `list_access_keys[]: {"AccessKeyId":"`+id+`","CreateDate":`, `list_access_keys[]: none → {"AccessKeyId":"`+id+`","CreateDate":`)
 	}
 	return seen
 }
@@ -89,7 +93,9 @@ func (p person) remove(keys ...string) {
 		_, err := p.api.DeleteAccessKey(p.t.Context(), &iam.DeleteAccessKeyInput{UserName: &p.name, AccessKeyId: &id})
 		remedytest.Must(p.t, id, err)
 	}
-	_, err := p.api.DeleteUser(p.t.Context(), &iam.DeleteUserInput{UserName: &p.name})
+	_, err := p.api.DeleteLoginProfile(p.t.Context(), &iam.DeleteLoginProfileInput{UserName: &p.name})
+	remedytest.Must(p.t, p.name, remedy.Unless(err, "NoSuchEntity"))
+	_, err = p.api.DeleteUser(p.t.Context(), &iam.DeleteUserInput{UserName: &p.name})
 	remedytest.Must(p.t, p.name, err)
 }
 
