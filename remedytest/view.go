@@ -22,12 +22,12 @@ var botoScript string
 // View is a whole resource as boto3 sees it, a client that shares no code with
 // ours. The zero value sees nothing.
 type View struct {
-	acct    *Account
 	looks   []look
 	without []string
 }
 
 type look struct {
+	acct               *Account
 	service, operation string
 	params             map[string]any
 	at                 string
@@ -37,12 +37,12 @@ type look struct {
 // "ecr") answers, at a place in it: "repositories.0"; "" is all of it. A text
 // that is a JSON document, such as a policy, counts as what it says.
 func (a *Account) Boto(service, operation string, params map[string]any, at string) View {
-	return View{acct: a, looks: []look{{service, operation, params, at}}}
+	return View{looks: []look{{a, service, operation, params, at}}}
 }
 
 // And looks at both.
 func (v View) And(o View) View {
-	return View{v.acct, slices.Concat(v.looks, o.looks), slices.Concat(v.without, o.without)}
+	return View{slices.Concat(v.looks, o.looks), slices.Concat(v.without, o.without)}
 }
 
 // Without leaves out fields, at whatever depth, that change by themselves:
@@ -58,7 +58,7 @@ func (v View) See(t T) json.RawMessage {
 	t.Helper()
 	all := map[string]any{}
 	for _, l := range v.looks {
-		out, err := v.acct.boto(l)
+		out, err := l.ask()
 		if err != nil {
 			t.Fatalf("boto3: %s %s: %v", l.service, l.operation, err)
 		}
@@ -172,13 +172,13 @@ var botoOnce = sync.OnceValues(func() (*botoProcess, error) {
 	return &botoProcess{in: in, out: lines}, cmd.Start()
 })
 
-func (a *Account) boto(l look) (any, error) {
+func (l look) ask() (any, error) {
 	p, err := botoOnce()
 	if err != nil {
 		return nil, err
 	}
-	ask := map[string]any{"service": l.service, "operation": l.operation, "params": l.params, "region": a.Region}
-	for k, v := range a.Sandbox.Root(a.ID) {
+	ask := map[string]any{"service": l.service, "operation": l.operation, "params": l.params, "region": l.acct.Region}
+	for k, v := range l.acct.Sandbox.Root(l.acct.ID) {
 		ask[k] = v
 	}
 	line, err := json.Marshal(ask)

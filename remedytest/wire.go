@@ -18,7 +18,8 @@ import (
 // units work through sessions of the product's own, assumed under the policies
 // that are generated from their grants, and nothing in this process holds them
 // to anything: what is denied, the emulator denies. It knows actions, and
-// resources mostly of S3.
+// resources mostly of S3. What only all cases of a unit show together isn't
+// asked of those here.
 func NewEnforcedAccount(t testing.TB) *Account {
 	t.Helper()
 	s, err := sandbox.Start(t.Context(), sandbox.Config{})

@@ -23,7 +23,15 @@ import (
 
 func TestWatch(t *testing.T) {
 	t.Parallel()
-	acct := remedytest.NewAccount(t)
+	watchLifecycle(t, remedytest.NewAccount(t))
+}
+
+func TestWatchUnderAnIAMThatIsEnforced(t *testing.T) {
+	t.Parallel()
+	watchLifecycle(t, remedytest.NewEnforcedAccount(t))
+}
+
+func watchLifecycle(t *testing.T, acct *remedytest.Account) {
 	here := in(t, acct, acct.Region)
 	here.trail(acct.Region, "main", "trail/main")
 	root := events["CloudWatch.1"].Pattern

@@ -21,8 +21,6 @@ func TestDisableUnusedCredentials(t *testing.T) {
 	used, never := ann.key(500, 91), ann.key(91, 0)
 	older, busy := bob.key(500, 46), bob.key(500, 10)
 	seed := func(p person, idle int) func() { return func() { p.password(200, idle) } }
-	DisableUnusedCredentials := DisableUnusedCredentials
-	DisableUnusedCredentials.Spec.Internal = motoID
 	remedytest.Lifecycle(t, acct, DisableUnusedCredentials, remedytest.Case{
 		Name: "keys, used and never used", Control: "IAM.8", Resource: ann.arn, View: ann.view(), Seen: ann.seenOff(used, never),
 		Want: sorted("keys."+used+": true → false", "keys."+never+": true → false"),

@@ -15,7 +15,15 @@ import (
 
 func TestPasswordPolicy(t *testing.T) {
 	t.Parallel()
-	acct := remedytest.NewAccount(t)
+	passwordLifecycle(t, remedytest.NewAccount(t))
+}
+
+func TestPasswordPolicyUnderAnIAMThatIsEnforced(t *testing.T) {
+	t.Parallel()
+	passwordLifecycle(t, remedytest.NewEnforcedAccount(t))
+}
+
+func passwordLifecycle(t *testing.T, acct *remedytest.Account) {
 	api := iam.NewFromConfig(acct.Config)
 	view := acct.Boto("iam", "get_account_password_policy", nil, "")
 	remedytest.Lifecycle(t, acct, PasswordPolicy, remedytest.Case{

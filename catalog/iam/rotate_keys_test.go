@@ -17,8 +17,6 @@ func TestRotateKeys(t *testing.T) {
 	old, inactive := ann.key(91, 1), ann.key(300, 0)
 	ann.set(inactive, types.StatusTypeInactive)
 	older, young := bob.key(400, 0), bob.key(30, 0)
-	RotateKeys := RotateKeys
-	RotateKeys.Spec.Internal = motoID
 	remedytest.Lifecycle(t, acct, RotateKeys, remedytest.Case{
 		Name: "used every day", Control: "IAM.3", Resource: ann.arn, Want: []string{"keys." + old + ": true → false"}, View: ann.view(), Seen: ann.seenOff(old),
 	}, remedytest.Case{

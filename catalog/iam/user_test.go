@@ -1,7 +1,6 @@
 package iam
 
 import (
-	"regexp"
 	"slices"
 	"testing"
 	"time"
@@ -14,9 +13,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 )
-
-// motoID is the emulator's form of a user's id: it lacks AIDA.
-var motoID = regexp.MustCompile(`^[a-z0-9]{20}$`)
 
 type person struct {
 	t    *testing.T

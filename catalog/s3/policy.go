@@ -28,5 +28,12 @@ func writePolicy(ctx context.Context, cfg aws.Config, t asr.Target, to remedy.Do
 		return err
 	}
 	_, err := api.PutBucketPolicy(ctx, &s3.PutBucketPolicyInput{Bucket: &t.Name, Policy: aws.String(to.Text()), ExpectedBucketOwner: &t.Account})
+	switch {
+	case remedy.Is(err, "AccessDenied"):
+		err = &asr.Error{Code: asr.CodeDenied, Err: err,
+			Do: "see whether the policy lets in everybody: S3 refuses any change of such a policy while Block Public Access is on, of the bucket or the account. Take what is public out of it first. Else find what denies it: the member role's policy, a service control policy or the bucket's policy"}
+	case remedy.Is(err, "MalformedPolicy"):
+		err = &asr.Error{Code: asr.CodeAWS, Err: err, Do: "see whether the policy names a principal that was deleted, by an id as AIDA… or AROA…: S3 takes no policy with one. Take it out first"}
+	}
 	return err
 }

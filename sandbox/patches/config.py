@@ -25,7 +25,6 @@ def service_linked_role():
     from moto.iam.exceptions import InvalidInput
 
     create = models.IAMBackend.create_service_linked_role
-    models.SERVICE_NAME_CONVERSION["config"] = "Config"
 
     def create_service_linked_role(self, service_name, description, suffix):
         if service_name == "config.amazonaws.com":

@@ -1,11 +1,13 @@
 """IAM is behind every service: these changes are made at the start."""
 import copy
+import secrets
+import string
 
 from patches import ours
 
 
 def apply():
-    for change in (policies_shared, root, signature_without_body, session_policies, simulate):
+    for change in (policies_shared, root, signature_without_body, session_policies, simulate, user_ids):
         change()
 
 
@@ -126,6 +128,20 @@ def simulate():
         return ActionResult({"IsTruncated": False, "EvaluationResults": results})
 
     IamResponse.simulate_principal_policy = simulate_principal_policy
+
+
+def user_ids():
+    """Stock moto gives users ids that no AWS has; the service-linked role of AWS Config has a capital."""
+    from moto.iam import models
+
+    init = models.User.__init__
+
+    def with_id(self, *args, **kwargs):
+        init(self, *args, **kwargs)
+        self.id = "AIDA" + "".join(secrets.choice(string.ascii_uppercase + string.digits) for _ in range(17))
+
+    models.User.__init__ = with_id
+    models.SERVICE_NAME_CONVERSION["config"] = "Config"
 
 
 def allowed(account, partition, key, token, action):

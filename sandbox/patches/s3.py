@@ -2,7 +2,7 @@
 import json
 
 import xmltodict
-from patches import mark, ours
+from patches import mark
 
 
 def apply():
@@ -25,18 +25,20 @@ def document(name, content):
 
 
 def encryption():
-    """Stock moto has a bucket without encryption, and forgets the blocked kinds. Here a bucket is
-    encrypted by S3's own keys unless it says otherwise, and what was put is what is read.
+    """Stock moto has a bucket without encryption, and forgets the kinds that are blocked. Here a
+    bucket is encrypted by S3's own keys unless it says otherwise, and what is blocked stays so.
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/default-encryption-faq.html"""
     from moto.s3.responses import S3Response
 
     default = {"Rule": {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}, "BucketKeyEnabled": "false"}}
-    stock_put = S3Response._encryption_config_from_body
+    stock_get, stock_put = S3Response.get_bucket_encryption, S3Response._encryption_config_from_body
 
-    @ours
     def get(self):
-        config = self.backend.get_bucket_encryption(self.bucket_name) or default
-        rule = {"BucketKeyEnabled": "false"} | config["Rule"]
+        config = self.backend.get_bucket_encryption(self.bucket_name)
+        if config and "BlockedEncryptionTypes" not in config["Rule"]:
+            return stock_get(self)
+        mark()
+        rule = {"BucketKeyEnabled": "false"} | (config or default)["Rule"]
         return 200, {}, document("ServerSideEncryptionConfiguration", {"Rule": rule})
 
     def put(self):
@@ -58,53 +60,54 @@ def lifecycle():
     from moto.s3.responses import S3Response
 
     size = "x-amz-transition-default-minimum-object-size"
-    stock = S3Response._bucket_response_put
+    stock_get, stock_put = S3Response.get_bucket_lifecycle, S3Response._bucket_response_put
 
     def put(self, request, bucket_name, querystring):
         if "lifecycle" not in querystring:
-            return stock(self, request, bucket_name, querystring)
+            return stock_put(self, request, bucket_name, querystring)
         rules = xmltodict.parse(self.body, force_list=("Rule",))["LifecycleConfiguration"].get("Rule", [])
         if any("Filter" in r for r in rules) and any("Prefix" in r for r in rules):
             mark()
             raise S3ClientError("InvalidRequest", "Filter element can only be used in Lifecycle V2.")
-        answer = stock(self, request, bucket_name, querystring)
+        answer = stock_put(self, request, bucket_name, querystring)
         bucket = self.backend.get_bucket(bucket_name)
-        bucket.lifecycle_as_put = [{"ID": f"rule-{i}"} | r for i, r in enumerate(rules)]
+        bucket.lifecycle_as_put = rules
         bucket.lifecycle_size = request.headers.get(size, "all_storage_classes_128K")
         return answer
 
-    @ours
     def get(self):
         bucket = self.backend.get_bucket(self.bucket_name)
         if not self.backend.get_bucket_lifecycle(self.bucket_name):
             raise NoSuchLifecycleConfiguration(bucket_name=self.bucket_name)
+        if bucket.lifecycle_size == "all_storage_classes_128K" and not forgotten(bucket.lifecycle_as_put):
+            return stock_get(self)
+        mark()
         return 200, {size: bucket.lifecycle_size}, document("LifecycleConfiguration", {"Rule": bucket.lifecycle_as_put})
+
+    def forgotten(rules):
+        return any(name in json.dumps(rules) for name in ("ObjectSize", "NewerNoncurrentVersions"))
 
     S3Response._bucket_response_put = put
     S3Response.get_bucket_lifecycle = get
 
 
 def notification():
-    """Stock moto forgets the configurations' ids where they have none, and doesn't say that
-    EventBridge is told. Here what was put is what is read."""
+    """Stock moto keeps that EventBridge is told and doesn't say so."""
     from moto.s3.responses import S3Response
 
-    stock = S3Response._notification_config_from_body
+    stock = S3Response.get_bucket_notification
 
-    def put(self):
-        config = stock(self)
-        for kind in ("TopicConfiguration", "QueueConfiguration", "CloudFunctionConfiguration"):
-            for i, c in enumerate(config.get(kind) or []):
-                c.setdefault("Id", f"{kind}-{i}")
-        self.backend.get_bucket(self.bucket_name).notification_as_put = config
-        return config
-
-    @ours
     def get(self):
-        config = getattr(self.backend.get_bucket(self.bucket_name), "notification_as_put", {})
-        return 200, {}, document("NotificationConfiguration", {k: v for k, v in config.items() if not k.startswith("@")})
+        kept = self.backend.get_bucket_notification_configuration(self.bucket_name)
+        answer = stock(self)
+        if not kept or kept.event_bridge is None:
+            return answer
+        mark()
+        status, headers, body = answer
+        content = xmltodict.parse(body)
+        next(iter(content.values()))["EventBridgeConfiguration"] = None
+        return status, headers, xmltodict.unparse(content)
 
-    S3Response._notification_config_from_body = put
     S3Response.get_bucket_notification = get
 
 
