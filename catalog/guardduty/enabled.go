@@ -38,7 +38,7 @@ var Enabled = remedy.Unit[none, watch]{
 		Risk: asr.RiskLow, RiskWhy: "logs are read where AWS keeps them; nothing that runs in the account is touched",
 		Cost:  "free for the first 30 days of an account in a Region; then about 4 USD per million CloudTrail events, 1 USD per GB of flow and DNS logs, and more for each protection plan",
 		Scope: asr.ScopeRegion,
-		Reads: []asr.Grant{asr.Allow("*", "guardduty:ListDetectors"), asr.Allow(detectors, "guardduty:GetDetector", "guardduty:GetAdministratorAccount")},
+		Reads: []asr.Grant{asr.Allow("*", "guardduty:ListDetectors", "guardduty:GetAdministratorAccount"), asr.Allow(detectors, "guardduty:GetDetector")},
 		Writes: []asr.Grant{
 			asr.Allow("*", "guardduty:CreateDetector"), // IAM knows no resource for it
 			asr.Allow(detectors, "guardduty:UpdateDetector"),

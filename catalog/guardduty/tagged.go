@@ -38,7 +38,7 @@ var Tagged = remedy.Unit[labels, tags]{
 		Risk:   asr.RiskLow, RiskWhy: "GuardDuty works on as before, and no tag that is there is touched",
 		Scope: asr.ScopeResource, Resources: []string{resource},
 		Reads: []asr.Grant{
-			asr.Allow("*", "guardduty:ListDetectors"), asr.Allow(detectors, "guardduty:ListFilters"), asr.Allow(resource, "guardduty:ListTagsForResource"),
+			asr.Allow("*", "guardduty:ListDetectors", "guardduty:ListFilters"), asr.Allow(resource, "guardduty:ListTagsForResource"),
 		},
 		Writes: []asr.Grant{asr.Allow(resource, "guardduty:TagResource", "guardduty:UntagResource")},
 		Settle: 2 * time.Second,
