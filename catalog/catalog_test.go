@@ -136,7 +136,7 @@ func TestEachUnitHasALifecycleAndAProperty(t *testing.T) {
 			}
 			tests.Write(src)
 		}
-		for _, call := range []string{`remedytest\.Lifecycle\(t, \w+, `, `remedytest\.Stable\(t, `} {
+		for _, call := range []string{`remedytest\.Lifecycle\(t, [\w.]+, `, `remedytest\.Stable\(t, `} {
 			if !regexp.MustCompile(call + m[2] + `,`).MatchString(tests.String()) {
 				t.Errorf("no test of %s calls %s%s, …)", m[1], strings.ReplaceAll(call, `\`, ""), m[2])
 			}

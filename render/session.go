@@ -15,8 +15,8 @@ import (
 // first word of a unit's id; the services' API references say so.
 var longestNames = map[string]int{
 	"apigateway": 10 + len("/stages/") + 128, "athena": 128, "autoscaling": 36 + len(":launchConfigurationName/") + 255, "cloudformation": 128 + 1 + 36,
-	"cloudfront": 14, "cloudtrail": 128, "cloudwatch": 0, "codebuild": 255, "config": 0, "dynamodb": 255, "ec2": 24, "ecr": 256, "ecs": 255 + 1 + 10,
-	"elasticache": 50, "elb": len("app/") + 32 + 1 + 16, "guardduty": 32 + len("/threatintelset/") + 32, "iam": 512 + 64, "kms": 36, "lambda": 64, "logs": 512, "macie": 0,
+	"cloudfront": 14, "cloudtrail": 128, "cloudwatch": 0, "codebuild": 150, "config": 0, "dynamodb": 255, "ec2": 24, "ecr": 256, "ecs": 255 + 1 + 10,
+	"elasticache": len("replicationgroup:") + 50, "elb": len("app/") + 32 + 1 + 16, "guardduty": 32 + len("/threatintelset/") + 32, "iam": 512 + 64, "kms": 36, "lambda": 64, "logs": 512, "macie": 0,
 	"rds": 255, "redshift": 63, "s3": 63, "secretsmanager": 512, "sns": 256, "sqs": 80, "ssm": 128,
 }
 
