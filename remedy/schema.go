@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// schema describes the parameters P in JSON Schema (2020-12). A field's `doc`
+// schema describes parameters in JSON Schema (2020-12). A field's `doc`
 // tag is its description.
-func schema[P any]() json.RawMessage {
-	doc := typeSchema(reflect.TypeFor[P]())
+func schema(parameters reflect.Type) json.RawMessage {
+	doc := typeSchema(parameters)
 	doc["$schema"] = "https://json-schema.org/draft/2020-12/schema"
 	out, _ := json.Marshal(doc) // maps of strings and maps
 	return out

@@ -5,9 +5,11 @@ package remedy
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"reflect"
 
 	"example.com/asr"
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -68,58 +70,125 @@ type Session struct {
 type Dialer func(context.Context, Session) (aws.Config, error)
 
 // Bind makes a unit runnable through dial.
+//
+// Only what knows the unit's types is generic, since the compiler writes it
+// anew for each unit.
 func Bind[P, S any](u Unit[P, S], dial Dialer) asr.Remediation {
-	b := bound[P, S]{u, dial}
-	return asr.Remediation{
-		Spec: u.Spec, Controls: b.controls(), Schema: schema[P](),
-		Check: b.check, Resolve: b.resolve, Read: b.read, Want: b.want, Write: b.write,
-		Keep:  b.perChange(u.Keep),
-		Makes: b.perChange(u.Makes),
+	on := func(on asr.On) (On[P], error) {
+		typed := On[P]{Target: on.Target, Call: on.Call}
+		return typed, strict(on.Params, &typed.Params)
 	}
-}
-
-type bound[P, S any] struct {
-	u    Unit[P, S]
-	dial Dialer
-}
-
-func (b bound[P, S]) controls() map[string]json.RawMessage {
+	b := bound{spec: u.Spec, dial: dial, untyped: untyped{
+		read: func(ctx context.Context, cfg aws.Config, raw asr.On) (any, error) {
+			typed, err := on(raw)
+			if err != nil {
+				return nil, err
+			}
+			return u.Read(ctx, cfg, typed)
+		},
+		want: func(raw asr.On, now json.RawMessage) (any, error) {
+			var s S
+			typed, err := on(raw)
+			if err := cmp.Or(err, strict(now, &s)); err != nil {
+				return nil, err
+			}
+			return u.Want(typed, s)
+		},
+		write: func(ctx context.Context, cfg aws.Config, raw asr.On, from, to json.RawMessage) error {
+			var f, t S
+			typed, err := on(raw)
+			if err := cmp.Or(err, strict(from, &f), strict(to, &t)); err != nil {
+				return err
+			}
+			return u.Write(ctx, cfg, typed, f, t)
+		},
+		check: func(raw asr.On) error {
+			typed, err := on(raw)
+			if err == nil && u.Validate != nil {
+				err = u.Validate(typed)
+			}
+			return err
+		},
+		keep:  perChange(u.Keep, on),
+		makes: perChange(u.Makes, on),
+	}}
+	if u.Resolve != nil {
+		b.untyped.resolve = func(ctx context.Context, cfg aws.Config, raw asr.On) (asr.Target, error) {
+			typed, err := on(raw)
+			if err != nil {
+				return raw.Target, err
+			}
+			return u.Resolve(ctx, cfg, typed)
+		}
+	}
 	controls := map[string]json.RawMessage{}
-	for id, p := range b.u.Controls {
+	for id, p := range u.Controls {
 		controls[id], _ = json.Marshal(p) // parameters are JSON by contract; the lifecycle test checks
 	}
-	return controls
+	return b.remediation(controls, schema(reflect.TypeFor[P]()))
 }
 
-func (b bound[P, S]) check(on asr.On) error {
-	typed, err := b.on(on)
-	if err == nil && b.u.Validate != nil {
-		err = b.u.Validate(typed)
+func perChange[P any](f func(On[P], asr.Change) string, typed func(asr.On) (On[P], error)) func(asr.On, asr.Change) string {
+	return func(raw asr.On, c asr.Change) string {
+		on, err := typed(raw)
+		if f == nil || err != nil { // parameters were checked before
+			return ""
+		}
+		return f(on, c)
 	}
+}
+
+// untyped is a unit whose types are hidden. A state is anything that JSON holds.
+type untyped struct {
+	read    func(ctx context.Context, cfg aws.Config, on asr.On) (any, error)
+	want    func(on asr.On, now json.RawMessage) (any, error)
+	write   func(ctx context.Context, cfg aws.Config, on asr.On, from, to json.RawMessage) error
+	resolve func(ctx context.Context, cfg aws.Config, on asr.On) (asr.Target, error) // nil: there is nothing to resolve
+	check   func(on asr.On) error
+	keep    func(on asr.On, c asr.Change) string
+	makes   func(on asr.On, c asr.Change) string
+}
+
+type bound struct {
+	spec    asr.Spec
+	dial    Dialer
+	untyped untyped
+}
+
+func (b bound) remediation(controls map[string]json.RawMessage, schema json.RawMessage) asr.Remediation {
+	return asr.Remediation{
+		Spec: b.spec, Controls: controls, Schema: schema,
+		Check: b.check, Resolve: b.resolve, Read: b.read, Want: b.want, Write: b.write,
+		Keep: b.untyped.keep, Makes: b.untyped.makes,
+	}
+}
+
+func (b bound) check(on asr.On) error {
+	err := b.untyped.check(on)
 	if err != nil && asr.Classify(err) == asr.CodeInternal {
-		err = &asr.Error{Code: asr.CodeBadParams, Message: err.Error(), Do: "correct the parameters; asr explain " + b.u.Spec.ID + " lists them"}
+		err = &asr.Error{Code: asr.CodeBadParams, Message: err.Error(), Do: "correct the parameters; asr explain " + b.spec.ID + " lists them"}
 	}
 	return b.wrap("parameters", err)
 }
 
-func (b bound[P, S]) resolve(ctx context.Context, on asr.On) (asr.Target, error) {
-	if b.u.Resolve == nil {
+func (b bound) resolve(ctx context.Context, on asr.On) (asr.Target, error) {
+	if b.untyped.resolve == nil {
 		return on.Target, nil
 	}
-	typed, cfg, err := b.session(ctx, on, false)
+	cfg, err := b.session(ctx, on, false)
 	if err != nil {
 		return on.Target, b.wrap("resolve", err)
 	}
-	t, err := b.u.Resolve(ctx, cfg, typed)
+	t, err := b.untyped.resolve(ctx, cfg, on)
 	return t, b.wrap("resolve", Judge(err))
 }
 
-func (b bound[P, S]) read(ctx context.Context, on asr.On) (json.RawMessage, error) {
-	typed, cfg, err := b.session(ctx, on, false)
+func (b bound) read(ctx context.Context, on asr.On) (json.RawMessage, error) {
+	cfg, err := b.session(ctx, on, false)
 	if err != nil {
 		return nil, b.wrap("read", err)
 	}
-	s, err := b.u.Read(ctx, cfg, typed)
+	s, err := b.untyped.read(ctx, cfg, on)
 	if err != nil {
 		return nil, b.wrap("read", Judge(err))
 	}
@@ -127,16 +196,8 @@ func (b bound[P, S]) read(ctx context.Context, on asr.On) (json.RawMessage, erro
 	return doc, b.wrap("read", err)
 }
 
-func (b bound[P, S]) want(on asr.On, now json.RawMessage) (json.RawMessage, error) {
-	typed, err := b.on(on)
-	if err != nil {
-		return nil, b.wrap("want", err)
-	}
-	var s S
-	if err := strict(now, &s); err != nil {
-		return nil, b.wrap("want", err)
-	}
-	to, err := b.u.Want(typed, s)
+func (b bound) want(on asr.On, now json.RawMessage) (json.RawMessage, error) {
+	to, err := b.untyped.want(on, now)
 	if err != nil {
 		return nil, b.wrap("want", err)
 	}
@@ -144,55 +205,28 @@ func (b bound[P, S]) want(on asr.On, now json.RawMessage) (json.RawMessage, erro
 	return doc, b.wrap("want", err)
 }
 
-func (b bound[P, S]) write(ctx context.Context, on asr.On, from, to json.RawMessage) error {
-	var f, t S
-	if err := strict(from, &f); err != nil {
-		return b.wrap("write", err)
-	}
-	if err := strict(to, &t); err != nil {
-		return b.wrap("write", err)
-	}
-	typed, cfg, err := b.session(ctx, on, true)
+func (b bound) write(ctx context.Context, on asr.On, from, to json.RawMessage) error {
+	cfg, err := b.session(ctx, on, true)
 	if err != nil {
 		return b.wrap("write", err)
 	}
-	return b.wrap("write", Judge(b.u.Write(ctx, cfg, typed, f, t)))
-}
-
-func (b bound[P, S]) perChange(f func(On[P], asr.Change) string) func(asr.On, asr.Change) string {
-	return func(on asr.On, c asr.Change) string {
-		typed, err := b.on(on)
-		if f == nil || err != nil { // parameters were checked before
-			return ""
-		}
-		return f(typed, c)
-	}
+	return b.wrap("write", Judge(b.untyped.write(ctx, cfg, on, from, to)))
 }
 
 // session opens a session with the grants for reading, or for writing too.
-func (b bound[P, S]) session(ctx context.Context, on asr.On, write bool) (On[P], aws.Config, error) {
-	typed, err := b.on(on)
-	if err != nil {
-		return typed, aws.Config{}, err
-	}
-	grants := b.u.Spec.Reads
+func (b bound) session(ctx context.Context, on asr.On, write bool) (aws.Config, error) {
+	grants := b.spec.Reads
 	if write {
-		grants = b.u.Spec.WriteGrants()
+		grants = b.spec.WriteGrants()
 	}
-	cfg, err := b.dial(ctx, Session{Target: on.Target, Grants: on.Narrow(grants), Call: on.Call, Write: write})
-	return typed, cfg, err
+	return b.dial(ctx, Session{Target: on.Target, Grants: on.Narrow(grants), Call: on.Call, Write: write})
 }
 
-func (b bound[P, S]) on(on asr.On) (On[P], error) {
-	typed := On[P]{Target: on.Target, Call: on.Call}
-	return typed, strict(on.Params, &typed.Params)
-}
-
-func (b bound[P, S]) wrap(step string, err error) error {
+func (b bound) wrap(step string, err error) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("%s: %s: %w", b.u.Spec.ID, step, err)
+	return fmt.Errorf("%s: %s: %w", b.spec.ID, step, err)
 }
 
 // strict decodes JSON, if there is any, and refuses fields that v doesn't have.

@@ -63,7 +63,7 @@ func (v View) See(t T) json.RawMessage {
 			t.Fatalf("boto3: %s %s: %v", l.service, l.operation, err)
 		}
 		name := l.operation
-		for n := 2; all[name] != nil; n++ {
+		for n := 2; has(all, name); n++ {
 			name = l.operation + strconv.Itoa(n)
 		}
 		all[name] = v.plain(at(out, l.at))
@@ -74,6 +74,8 @@ func (v View) See(t T) json.RawMessage {
 	}
 	return encode(seen)
 }
+
+func has(all map[string]any, name string) bool { _, ok := all[name]; return ok }
 
 // plain reads documents in texts and leaves out what goes with the clock.
 func (v View) plain(doc any) any {

@@ -35,4 +35,6 @@ def backdate(account, kind, id, when):
         if one is None:
             raise KeyError(id)
         setattr(one, attribute, value)
+        if thing == "instance":
+            one.launch_time = min(one.launch_time, at)  # it ran before it was stopped
     return {}
