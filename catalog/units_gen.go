@@ -4,56 +4,179 @@ package catalog
 
 import (
 	"example.com/asr"
+	"example.com/asr/catalog/apigateway"
+	"example.com/asr/catalog/athena"
+	"example.com/asr/catalog/autoscaling"
+	"example.com/asr/catalog/cloudformation"
+	"example.com/asr/catalog/cloudfront"
 	"example.com/asr/catalog/cloudtrail"
 	"example.com/asr/catalog/cloudwatch"
+	"example.com/asr/catalog/codebuild"
+	"example.com/asr/catalog/config"
+	"example.com/asr/catalog/dynamodb"
 	"example.com/asr/catalog/ec2"
 	"example.com/asr/catalog/ecr"
+	"example.com/asr/catalog/ecs"
+	"example.com/asr/catalog/elasticache"
+	"example.com/asr/catalog/elb"
+	"example.com/asr/catalog/guardduty"
 	"example.com/asr/catalog/iam"
 	"example.com/asr/catalog/kms"
 	"example.com/asr/catalog/lambda"
 	"example.com/asr/catalog/logs"
+	"example.com/asr/catalog/macie"
 	"example.com/asr/catalog/rds"
+	"example.com/asr/catalog/redshift"
 	"example.com/asr/catalog/s3"
 	"example.com/asr/catalog/secretsmanager"
+	"example.com/asr/catalog/sns"
 	"example.com/asr/catalog/sqs"
+	"example.com/asr/catalog/ssm"
 	"example.com/asr/remedy"
 )
 
 // All binds every unit of the catalogue, sorted by service and name, through dial.
 func All(dial remedy.Dialer) []asr.Remediation {
 	return []asr.Remediation{
+		remedy.Bind(apigateway.CacheEncrypted, dial),
+		remedy.Bind(apigateway.ExecutionLogging, dial),
+		remedy.Bind(athena.WorkgroupLogging, dial),
+		remedy.Bind(autoscaling.ELBHealthCheck, dial),
+		remedy.Bind(autoscaling.IMDSv2, dial),
+		remedy.Bind(autoscaling.NoPublicIP, dial),
+		remedy.Bind(cloudformation.Notifications, dial),
+		remedy.Bind(cloudformation.TerminationProtection, dial),
+		remedy.Bind(cloudfront.DefaultRootObject, dial),
+		remedy.Bind(cloudfront.NoMissingS3Origin, dial),
+		remedy.Bind(cloudtrail.CloudWatchLogs, dial),
 		remedy.Bind(cloudtrail.Enabled, dial),
+		remedy.Bind(cloudtrail.Encrypted, dial),
 		remedy.Bind(cloudtrail.LogValidation, dial),
 		remedy.Bind(cloudwatch.Watch, dial),
+		remedy.Bind(codebuild.NoClearTextCredentials, dial),
+		remedy.Bind(codebuild.NoPrivilegedMode, dial),
+		remedy.Bind(config.Recording, dial),
+		remedy.Bind(dynamodb.AutoScaling, dial),
+		remedy.Bind(dynamodb.DeletionProtection, dial),
+		remedy.Bind(dynamodb.PointInTimeRecovery, dial),
+		remedy.Bind(dynamodb.Tagged, dial),
 		remedy.Bind(ec2.ClosePorts, dial),
 		remedy.Bind(ec2.DefaultSGClosed, dial),
 		remedy.Bind(ec2.EBSEncryptionDefault, dial),
 		remedy.Bind(ec2.IMDSv2, dial),
 		remedy.Bind(ec2.SnapshotsPrivate, dial),
 		remedy.Bind(ec2.SubnetNoPublicIP, dial),
+		remedy.Bind(ec2.TerminateStopped, dial),
+		remedy.Bind(ec2.TransitGatewayNoAutoAccept, dial),
+		remedy.Bind(ec2.VPCEndpoint, dial),
 		remedy.Bind(ec2.VPCFlowLogs, dial),
 		remedy.Bind(ecr.ScanOnPush, dial),
+		remedy.Bind(ecs.ReadOnlyRoot, dial),
+		remedy.Bind(elasticache.Backups, dial),
+		remedy.Bind(elasticache.Failover, dial),
+		remedy.Bind(elasticache.MinorUpgrades, dial),
+		remedy.Bind(elb.DeletionProtection, dial),
+		remedy.Bind(elb.HTTPSRedirect, dial),
+		remedy.Bind(guardduty.Enabled, dial),
+		remedy.Bind(guardduty.Tagged, dial),
 		remedy.Bind(iam.DisableUnusedCredentials, dial),
 		remedy.Bind(iam.PasswordPolicy, dial),
 		remedy.Bind(iam.RotateKeys, dial),
+		remedy.Bind(iam.SupportRole, dial),
 		remedy.Bind(kms.Rotation, dial),
 		remedy.Bind(lambda.NotPublic, dial),
 		remedy.Bind(logs.Retention, dial),
+		remedy.Bind(macie.Enabled, dial),
+		remedy.Bind(rds.ClusterCopyTags, dial),
+		remedy.Bind(rds.ClusterDeletionProtection, dial),
 		remedy.Bind(rds.EncryptSnapshot, dial),
+		remedy.Bind(rds.EnhancedMonitoring, dial),
+		remedy.Bind(rds.InstanceCopyTags, dial),
+		remedy.Bind(rds.InstanceDeletionProtection, dial),
+		remedy.Bind(rds.MinorUpgrades, dial),
 		remedy.Bind(rds.MultiAZ, dial),
 		remedy.Bind(rds.NotPublic, dial),
+		remedy.Bind(rds.SnapshotsPrivate, dial),
+		remedy.Bind(redshift.AuditLogging, dial),
+		remedy.Bind(redshift.NotPublic, dial),
+		remedy.Bind(redshift.Snapshots, dial),
+		remedy.Bind(redshift.VersionUpgrades, dial),
 		remedy.Bind(s3.AccessLogging, dial),
 		remedy.Bind(s3.AccountBlockPublicAccess, dial),
 		remedy.Bind(s3.BlockPublicAccess, dial),
+		remedy.Bind(s3.DefaultEncryption, dial),
+		remedy.Bind(s3.EventNotifications, dial),
+		remedy.Bind(s3.Lifecycle, dial),
+		remedy.Bind(s3.RestrictOtherAccounts, dial),
 		remedy.Bind(s3.TLSOnly, dial),
 		remedy.Bind(secretsmanager.DeleteUnused, dial),
+		remedy.Bind(secretsmanager.Rotation, dial),
+		remedy.Bind(secretsmanager.RotationPeriod, dial),
+		remedy.Bind(sns.DeliveryLogging, dial),
+		remedy.Bind(sns.Encrypted, dial),
 		remedy.Bind(sqs.Encrypted, dial),
+		remedy.Bind(ssm.BlockPublicSharing, dial),
+		remedy.Bind(ssm.DocumentsPrivate, dial),
+		remedy.Bind(ssm.ManagedInstance, dial),
 	}
 }
 
 // Emulated lists, for units whose proof rests on more than stock moto, the operations that the sandbox had a hand in.
 func Emulated() map[string][]string {
 	return map[string][]string{
-		"ecr-scan-on-push": {"ecr:PutImageScanningConfiguration"},
+		"apigateway-cache-encrypted":            {"apigateway:UpdateStage"},
+		"apigateway-execution-logging":          {"apigateway:UpdateStage"},
+		"athena-workgroup-logging":              {"athena:GetWorkGroup", "athena:UpdateWorkGroup"},
+		"autoscaling-elb-health-check":          {"autoscaling:UpdateAutoScalingGroup"},
+		"autoscaling-imdsv2":                    {"autoscaling:CreateLaunchConfiguration", "autoscaling:DeleteLaunchConfiguration", "autoscaling:DescribeLaunchConfigurations"},
+		"autoscaling-no-public-ip":              {"autoscaling:CreateLaunchConfiguration", "autoscaling:DeleteLaunchConfiguration", "autoscaling:DescribeLaunchConfigurations"},
+		"cloudformation-notifications":          {"cloudformation:DescribeStacks", "cloudformation:UpdateStack"},
+		"cloudformation-termination-protection": {"cloudformation:DescribeStacks", "cloudformation:UpdateStack", "cloudformation:UpdateTerminationProtection"},
+		"cloudfront-default-root-object":        {"cloudfront:GetDistributionConfig", "cloudfront:UpdateDistribution"},
+		"cloudfront-no-missing-s3-origin":       {"cloudfront:GetDistributionConfig", "cloudfront:UpdateDistribution"},
+		"cloudtrail-cloudwatch-logs":            {"cloudtrail:UpdateTrail"},
+		"cloudtrail-enabled":                    {"cloudtrail:CreateTrail"},
+		"cloudtrail-encrypted":                  {"cloudtrail:UpdateTrail"},
+		"codebuild-no-clear-text-credentials":   {"codebuild:UpdateProject", "iam:SimulatePrincipalPolicy"},
+		"codebuild-no-privileged-mode":          {"codebuild:UpdateProject"},
+		"config-recording":                      {"config:PutConfigurationRecorder", "config:PutDeliveryChannel", "iam:CreateServiceLinkedRole"},
+		"dynamodb-autoscaling":                  {"application-autoscaling:DeleteScalingPolicy", "application-autoscaling:DeregisterScalableTarget", "application-autoscaling:ListTagsForResource", "application-autoscaling:PutScalingPolicy", "application-autoscaling:RegisterScalableTarget"},
+		"ec2-imdsv2":                            {"ec2:ModifyInstanceMetadataOptions"},
+		"ec2-snapshots-private":                 {"ec2:DescribeSnapshots"},
+		"ec2-terminate-stopped":                 {"sandbox:Backdate(instance.stopped)"},
+		"ec2-vpc-endpoint":                      {"ec2:CreateVpcEndpoint", "ec2:DeleteVpcEndpoints", "ec2:DescribeVpcEndpointServices"},
+		"ecr-scan-on-push":                      {"ecr:PutImageScanningConfiguration"},
+		"ecs-read-only-root":                    {"ecs:DescribeTaskDefinition"},
+		"elasticache-backups":                   {"elasticache:CreateReplicationGroup", "elasticache:DeleteCacheCluster", "elasticache:DeleteReplicationGroup", "elasticache:DescribeCacheClusters", "elasticache:DescribeReplicationGroups", "elasticache:ModifyCacheCluster", "elasticache:ModifyReplicationGroup"},
+		"elasticache-failover":                  {"elasticache:CreateReplicationGroup", "elasticache:DeleteReplicationGroup", "elasticache:DescribeReplicationGroups", "elasticache:ModifyReplicationGroup"},
+		"elasticache-minor-upgrades":            {"elasticache:CreateReplicationGroup", "elasticache:DeleteCacheCluster", "elasticache:DeleteReplicationGroup", "elasticache:DescribeCacheClusters", "elasticache:DescribeReplicationGroups", "elasticache:ModifyCacheCluster", "elasticache:ModifyReplicationGroup"},
+		"guardduty-tagged":                      {"guardduty:ListFilters", "guardduty:ListTagsForResource", "guardduty:TagResource", "guardduty:UntagResource"},
+		"iam-disable-unused-credentials":        {"sandbox:Backdate(access-key.created)", "sandbox:Backdate(access-key.used)", "sandbox:Backdate(user.created)", "sandbox:Backdate(user.password-used)"},
+		"iam-rotate-keys":                       {"sandbox:Backdate(access-key.created)", "sandbox:Backdate(access-key.used)"},
+		"kms-rotation":                          {"kms:DescribeKey", "kms:GetKeyRotationStatus"},
+		"macie-enabled":                         {"macie2:EnableMacie", "macie2:GetMacieSession", "macie2:UpdateMacieSession"},
+		"rds-cluster-copy-tags":                 {"rds:DescribeDBClusters"},
+		"rds-cluster-deletion-protection":       {"rds:DescribeDBClusters"},
+		"rds-encrypt-snapshot":                  {"rds:RestoreDBClusterFromSnapshot"},
+		"rds-enhanced-monitoring":               {"rds:DescribeDBInstances", "rds:ModifyDBInstance"},
+		"rds-instance-copy-tags":                {"rds:DescribeDBInstances"},
+		"rds-instance-deletion-protection":      {"rds:DescribeDBInstances"},
+		"rds-minor-upgrades":                    {"rds:DescribeDBInstances"},
+		"rds-multi-az":                          {"rds:DescribeDBInstances"},
+		"rds-not-public":                        {"rds:DescribeDBInstances"},
+		"redshift-audit-logging":                {"redshift:DisableLogging", "redshift:EnableLogging"},
+		"redshift-not-public":                   {"redshift:DescribeClusters", "redshift:ModifyCluster"},
+		"redshift-snapshots":                    {"redshift:DescribeClusters", "redshift:ModifyCluster"},
+		"redshift-version-upgrades":             {"redshift:DescribeClusters", "redshift:ModifyCluster"},
+		"s3-default-encryption":                 {"s3:GetBucketEncryption", "s3:PutBucketEncryption"},
+		"s3-event-notifications":                {"s3:GetBucketNotificationConfiguration"},
+		"s3-lifecycle":                          {"s3:GetBucketLifecycleConfiguration"},
+		"secretsmanager-delete-unused":          {"sandbox:Backdate(secret.accessed)", "sandbox:Backdate(secret.created)"},
+		"secretsmanager-rotation-period":        {"sandbox:Backdate(secret.created)", "secretsmanager:DescribeSecret", "secretsmanager:RotateSecret"},
+		"secretsmanager-rotation":               {"sandbox:Backdate(secret.created)", "secretsmanager:DescribeSecret", "secretsmanager:RotateSecret"},
+		"sns-delivery-logging":                  {"sns:GetTopicAttributes", "sns:SetTopicAttributes"},
+		"sqs-encrypted":                         {"sqs:SetQueueAttributes"},
+		"ssm-block-public-sharing":              {"ssm:GetServiceSetting", "ssm:ResetServiceSetting", "ssm:UpdateServiceSetting"},
+		"ssm-managed-instance":                  {"iam:SimulatePrincipalPolicy", "ssm:DescribeInstanceInformation"},
 	}
 }

@@ -175,9 +175,8 @@ func (h *Harness) restart() {
 
 // End asks for a case's remediation and takes the run to its end, approving
 // what asks.
-func End[P, S any](t T, acct *Account, u remedy.Unit[P, S], c Case) asr.Run {
+func (h *Harness) End(t T, c Case) asr.Run {
 	t.Helper()
-	h := NewHarness(acct, u)
 	r, err := h.Request(t.Context(), c, false)
 	if err != nil {
 		t.Fatalf("request: %v", err)
@@ -186,4 +185,10 @@ func End[P, S any](t T, acct *Account, u remedy.Unit[P, S], c Case) asr.Run {
 		t.Fatalf("%v", err)
 	}
 	return r
+}
+
+// End takes a case's run of a unit to its end.
+func End[P, S any](t T, acct *Account, u remedy.Unit[P, S], c Case) asr.Run {
+	t.Helper()
+	return NewHarness(acct, u).End(t, c)
 }

@@ -101,7 +101,9 @@ func cycle[P, S any](t T, acct *Account, u remedy.Unit[P, S], c Case) {
 	fixed := run.fix(plan)
 	run.again()
 	run.undo(fixed, plan)
-	run.midway(plan, used)
+	needed := acct.uses()
+	run.foreign(plan)
+	run.midway(plan, used, needed)
 	if c.Gone != nil {
 		c.Gone()
 		if r := run.drive(run.request(false)); r.State != asr.StateNothingToDo {
@@ -199,12 +201,11 @@ func (x *cycleRun[P, S]) unchanged(after string) {
 
 // midway denies, one after the other, each action that the fix or its undo
 // used: the run ends where it says, and what it did can be put back.
-func (x *cycleRun[P, S]) midway(plan asr.Plan, before map[string]int) {
+func (x *cycleRun[P, S]) midway(plan asr.Plan, before, used map[string]int) {
 	x.t.Helper()
-	if x.unit.Spec.Irreversible != "" || x.keepsAll(plan) {
+	if !x.undoable(plan) {
 		return
 	}
-	used := x.acct.uses()
 	for _, g := range x.unit.Spec.Writes {
 		for _, action := range g.Actions {
 			if x.writes(action) && used[action] > before[action] {
@@ -312,7 +313,11 @@ func (x *cycleRun[P, S]) undo(fixed asr.Run, plan asr.Plan) {
 	}
 	x.left(r)
 	x.restored(plan)
-	x.foreign()
+}
+
+// undoable reports whether anything of a fix can be put back.
+func (x *cycleRun[P, S]) undoable(plan asr.Plan) bool {
+	return x.unit.Spec.Irreversible == "" && !x.keepsAll(plan)
 }
 
 func (x *cycleRun[P, S]) keepsAll(plan asr.Plan) bool {
@@ -359,9 +364,9 @@ func (x *cycleRun[P, S]) restored(plan asr.Plan) {
 
 // foreign fixes again, lets somebody change it, and checks that undo refuses
 // without force and goes on with it.
-func (x *cycleRun[P, S]) foreign() {
+func (x *cycleRun[P, S]) foreign(plan asr.Plan) {
 	x.t.Helper()
-	if x.c.Foreign == nil {
+	if x.c.Foreign == nil || !x.undoable(plan) {
 		return
 	}
 	ctx := x.t.Context()

@@ -52,7 +52,7 @@ func TestAStageWithoutMethodSettingsHasNothingToEncryptAndSaysSo(t *testing.T) {
 	t.Parallel()
 	acct := remedytest.NewAccount(t)
 	_, name := newREST(t, acct)
-	if r := run(t, acct, CacheEncrypted, remedytest.Case{Control: "APIGateway.5", Resource: acct.Expand(stage, name)}); r.State != asr.StateNothingToDo {
+	if r := remedytest.End(t, acct, CacheEncrypted, remedytest.Case{Control: "APIGateway.5", Resource: acct.Expand(stage, name)}); r.State != asr.StateNothingToDo {
 		t.Errorf("the run ended %s: %+v", r.State, r.Error)
 	}
 }

@@ -81,7 +81,7 @@ func TestMethodsWithALevelOfTheirOwnAreRaisedToo(t *testing.T) {
 	setRole(t, acct)
 	api, name := newREST(t, acct)
 	patch(t, acct, api, "/*/*/logging/loglevel", "INFO", "/~1pets/GET/logging/loglevel", "OFF", "/~1pets/POST/metrics/enabled", "true")()
-	if r := run(t, acct, ExecutionLogging, remedytest.Case{Control: "APIGateway.1", Resource: acct.Expand(stage, name)}); r.State != asr.StateVerified {
+	if r := remedytest.End(t, acct, ExecutionLogging, remedytest.Case{Control: "APIGateway.1", Resource: acct.Expand(stage, name)}); r.State != asr.StateVerified {
 		t.Fatalf("the run ended %s: %+v", r.State, r.Error)
 	}
 	out, err := rest.NewFromConfig(acct.Config).GetStage(t.Context(), &rest.GetStageInput{RestApiId: &api, StageName: aws.String("prod")})
@@ -98,7 +98,7 @@ func TestThrottlingAndDataTraceOfRoutesSurvive(t *testing.T) {
 	setRole(t, acct)
 	route := wstypes.RouteSettings{LoggingLevel: "OFF", ThrottlingBurstLimit: aws.Int32(7), ThrottlingRateLimit: aws.Float64(3.5), DataTraceEnabled: aws.Bool(false), DetailedMetricsEnabled: aws.Bool(true)}
 	api, name := newV2(t, acct, wstypes.ProtocolTypeWebsocket, &route, map[string]wstypes.RouteSettings{"$connect": route})
-	if r := run(t, acct, ExecutionLogging, remedytest.Case{Control: "APIGateway.1", Resource: acct.Expand(stage, name)}); r.State != asr.StateVerified {
+	if r := remedytest.End(t, acct, ExecutionLogging, remedytest.Case{Control: "APIGateway.1", Resource: acct.Expand(stage, name)}); r.State != asr.StateVerified {
 		t.Fatalf("the run ended %s: %+v", r.State, r.Error)
 	}
 	out, err := websocket.NewFromConfig(acct.Config).GetStage(t.Context(), &websocket.GetStageInput{ApiId: &api, StageName: aws.String("live")})
@@ -117,7 +117,7 @@ func TestAnAccountWithoutARoleForLogsIsRefusedAndNothingIsTried(t *testing.T) {
 	_, restName := newREST(t, acct)
 	_, wsName := newV2(t, acct, wstypes.ProtocolTypeWebsocket, nil, nil)
 	for _, name := range []string{restName, wsName} {
-		r := run(t, acct, ExecutionLogging, remedytest.Case{Control: "APIGateway.1", Resource: acct.Expand(stage, name)})
+		r := remedytest.End(t, acct, ExecutionLogging, remedytest.Case{Control: "APIGateway.1", Resource: acct.Expand(stage, name)})
 		if r.State != asr.StateCannotPlan || r.Error == nil || r.Error.Code != asr.CodeRefused || r.Error.Do == "" {
 			t.Errorf("%s: the run ended %s: %+v", name, r.State, r.Error)
 		}
@@ -143,7 +143,7 @@ func TestAnHTTPAPIHasNoExecutionLog(t *testing.T) {
 	acct := remedytest.NewAccount(t)
 	setRole(t, acct)
 	_, name := newV2(t, acct, wstypes.ProtocolTypeHttp, nil, nil)
-	r := run(t, acct, ExecutionLogging, remedytest.Case{Control: "APIGateway.1", Resource: acct.Expand(stage, name)})
+	r := remedytest.End(t, acct, ExecutionLogging, remedytest.Case{Control: "APIGateway.1", Resource: acct.Expand(stage, name)})
 	if r.State != asr.StateFailed || r.Error == nil || r.Error.Code != asr.CodeRefused {
 		t.Errorf("the run ended %s: %+v", r.State, r.Error)
 	}
@@ -153,7 +153,7 @@ func TestWhatIsNoStageIsNoTarget(t *testing.T) {
 	t.Parallel()
 	acct := remedytest.NewAccount(t)
 	for _, name := range []string{"restapis/abc", "domainnames/a.example", "apis/abc/stages/", "restapis/a/b/stages/prod"} {
-		r := run(t, acct, ExecutionLogging, remedytest.Case{Control: "APIGateway.1", Resource: acct.Expand(stage, name)})
+		r := remedytest.End(t, acct, ExecutionLogging, remedytest.Case{Control: "APIGateway.1", Resource: acct.Expand(stage, name)})
 		if r.State != asr.StateCannotPlan || r.Error == nil || r.Error.Code != asr.CodeBadTarget {
 			t.Errorf("%s: the run ended %s: %+v", name, r.State, r.Error)
 		}

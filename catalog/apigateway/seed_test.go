@@ -3,8 +3,6 @@ package apigateway
 import (
 	"testing"
 
-	"example.com/asr"
-	"example.com/asr/remedy"
 	"example.com/asr/remedytest"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	rest "github.com/aws/aws-sdk-go-v2/service/apigateway"
@@ -71,10 +69,3 @@ func newV2(t *testing.T, acct *remedytest.Account, protocol wstypes.ProtocolType
 	return *id, "apis/" + *id + "/stages/live"
 }
 
-// run asks for a fix and drives it to its end.
-func run[P, S any](t *testing.T, acct *remedytest.Account, u remedy.Unit[P, S], c remedytest.Case) asr.Run {
-	h := remedytest.NewHarness(acct, u)
-	r, err := h.Request(t.Context(), c, false)
-	r, err2 := h.Drive(t.Context(), remedytest.Must(t, r, err).ID)
-	return remedytest.Must(t, r, err2)
-}

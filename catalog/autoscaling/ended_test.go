@@ -21,9 +21,7 @@ func ended[P, S any](t *testing.T, acct *remedytest.Account, u remedy.Unit[P, S]
 		control = id
 	}
 	h := remedytest.NewHarness(acct, u)
-	r, err := h.Request(t.Context(), remedytest.Case{Control: control, Resource: resource}, false)
-	r, err2 := h.Drive(t.Context(), remedytest.Must(t, r, err).ID)
-	return h, remedytest.Must(t, r, err2)
+	return h, h.End(t, remedytest.Case{Control: control, Resource: resource})
 }
 
 // undone puts a run back and returns how that ended.

@@ -45,7 +45,7 @@ func TestNotifications(t *testing.T) {
 func TestOurTopicIsEncryptedAndCarriesTheRunsTag(t *testing.T) {
 	t.Parallel()
 	acct := remedytest.NewAccount(t)
-	r := run(t, acct, Notifications, remedytest.Case{Control: "CloudFormation.1", Resource: acct.Expand(stack, newStack(t, acct, "shop"))})
+	r := remedytest.End(t, acct, Notifications, remedytest.Case{Control: "CloudFormation.1", Resource: acct.Expand(stack, newStack(t, acct, "shop"))})
 	if r.State != asr.StateVerified || len(r.Made) != 1 {
 		t.Fatalf("the run ended %s: %+v", r.State, r.Error)
 	}
@@ -84,7 +84,7 @@ func TestAStackWithATopicIsRightAlready(t *testing.T) {
 	t.Parallel()
 	acct := remedytest.NewAccount(t)
 	id := newStack(t, acct, "shop", newTopic(t, acct, "theirs"))
-	if r := run(t, acct, Notifications, remedytest.Case{Control: "CloudFormation.1", Resource: acct.Expand(stack, id)}); r.State != asr.StateNothingToDo {
+	if r := remedytest.End(t, acct, Notifications, remedytest.Case{Control: "CloudFormation.1", Resource: acct.Expand(stack, id)}); r.State != asr.StateNothingToDo {
 		t.Errorf("the run ended %s: %+v", r.State, r.Error)
 	}
 }
@@ -94,7 +94,7 @@ func TestAnUpdateThatIsRolledBackIsRecognizedAtOnce(t *testing.T) {
 	acct := remedytest.NewAccount(t)
 	id := newStack(t, acct, "shop")
 	acct.Sandbox.Fault(sandbox.Fault{Service: "cloudformation", Operation: "UpdateStack", Account: acct.ID, Times: 1, Code: "TokenAlreadyExistsException"})
-	r := run(t, acct, Notifications, remedytest.Case{Control: "CloudFormation.1", Resource: acct.Expand(stack, id)})
+	r := remedytest.End(t, acct, Notifications, remedytest.Case{Control: "CloudFormation.1", Resource: acct.Expand(stack, id)})
 	if r.State != asr.StatePartly || r.Error == nil || r.Error.Code != asr.CodeAWS || !strings.Contains(r.Error.Message, "took the update back") || r.Error.Do == "" {
 		t.Errorf("the run ended %s: %+v", r.State, r.Error)
 	}

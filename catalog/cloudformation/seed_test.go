@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"example.com/asr"
-	"example.com/asr/remedy"
 	"example.com/asr/remedytest"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
@@ -68,13 +67,6 @@ func see(acct *remedytest.Account, id string) remedytest.View {
 	ask := map[string]any{"StackName": acct.Expand(stack, id)}
 	return acct.Boto("cloudformation", "describe_stacks", ask, "Stacks.0").Without("StackStatus", "ResourceStatus").
 		And(acct.Boto("cloudformation", "get_template", ask, "TemplateBody")).And(acct.Boto("cloudformation", "describe_stack_resources", ask, "StackResources"))
-}
-
-func run[P, S any](t *testing.T, acct *remedytest.Account, u remedy.Unit[P, S], c remedytest.Case) asr.Run {
-	h := remedytest.NewHarness(acct, u)
-	r, err := h.Request(t.Context(), c, false)
-	r, err2 := h.Drive(t.Context(), remedytest.Must(t, r, err).ID)
-	return remedytest.Must(t, r, err2)
 }
 
 // answering is an AWS with one stack and no topic, for stacks that moto has

@@ -29,13 +29,13 @@ func TestAProtectedStackIsNotDeleted(t *testing.T) {
 	t.Parallel()
 	acct := remedytest.NewAccount(t)
 	arn := acct.Expand(stack, newStack(t, acct, "shop"))
-	if r := run(t, acct, TerminationProtection, remedytest.Case{Control: "CloudFormation.3", Resource: arn}); r.State != asr.StateVerified {
+	if r := remedytest.End(t, acct, TerminationProtection, remedytest.Case{Control: "CloudFormation.3", Resource: arn}); r.State != asr.StateVerified {
 		t.Fatalf("the run ended %s: %+v", r.State, r.Error)
 	}
 	if _, err := cloudformation.NewFromConfig(acct.Config).DeleteStack(t.Context(), &cloudformation.DeleteStackInput{StackName: aws.String(arn)}); !remedy.Is(err, "ValidationError") {
 		t.Errorf("deleting says %v", err)
 	}
-	if r := run(t, acct, TerminationProtection, remedytest.Case{Control: "CloudFormation.3", Resource: arn}); r.State != asr.StateNothingToDo {
+	if r := remedytest.End(t, acct, TerminationProtection, remedytest.Case{Control: "CloudFormation.3", Resource: arn}); r.State != asr.StateNothingToDo {
 		t.Errorf("once more ended %s: %+v", r.State, r.Error)
 	}
 }

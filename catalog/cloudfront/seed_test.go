@@ -86,7 +86,5 @@ func target(acct *remedytest.Account, id string) asr.Target {
 // run asks for a fix and drives it to its end.
 func run[P, S any](t *testing.T, acct *remedytest.Account, u remedy.Unit[P, S], c remedytest.Case) (*remedytest.Harness, asr.Run) {
 	h := remedytest.NewHarness(acct, u)
-	r, err := h.Request(t.Context(), c, false)
-	r, err2 := h.Drive(t.Context(), remedytest.Must(t, r, err).ID)
-	return h, remedytest.Must(t, r, err2)
+	return h, h.End(t, c)
 }

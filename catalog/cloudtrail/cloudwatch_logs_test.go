@@ -35,10 +35,7 @@ func newGroup(t *testing.T, acct *remedytest.Account, name string) string {
 
 func sent(t *testing.T, acct *remedytest.Account, trail, params string) asr.Run {
 	t.Helper()
-	h := remedytest.NewHarness(acct, CloudWatchLogs)
-	r, err := h.Request(t.Context(), remedytest.Case{Control: "CloudTrail.5", Resource: trail, Params: params}, false)
-	r, err2 := h.Drive(t.Context(), remedytest.Must(t, r, err).ID)
-	return remedytest.Must(t, r, err2)
+	return remedytest.End(t, acct, CloudWatchLogs, remedytest.Case{Control: "CloudTrail.5", Resource: trail, Params: params})
 }
 
 func TestCloudWatchLogs(t *testing.T) {

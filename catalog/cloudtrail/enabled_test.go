@@ -44,11 +44,8 @@ func start(t *testing.T, acct *remedytest.Account, arn string) {
 // ended runs Enabled to its end.
 func ended(t *testing.T, acct *remedytest.Account, c remedytest.Case) asr.Run {
 	t.Helper()
-	h := remedytest.NewHarness(acct, Enabled)
 	c.Control = "CloudTrail.1"
-	r, err := h.Request(t.Context(), c, false)
-	r, err2 := h.Drive(t.Context(), remedytest.Must(t, r, err).ID)
-	return remedytest.Must(t, r, err2)
+	return remedytest.End(t, acct, Enabled, c)
 }
 
 // clean takes away what Enabled makes.

@@ -43,10 +43,7 @@ func disable(t *testing.T, acct *remedytest.Account, arn string) {
 
 func sealed(t *testing.T, acct *remedytest.Account, trail, params string) asr.Run {
 	t.Helper()
-	h := remedytest.NewHarness(acct, Encrypted)
-	r, err := h.Request(t.Context(), remedytest.Case{Control: "CloudTrail.2", Resource: trail, Params: params}, false)
-	r, err2 := h.Drive(t.Context(), remedytest.Must(t, r, err).ID)
-	return remedytest.Must(t, r, err2)
+	return remedytest.End(t, acct, Encrypted, remedytest.Case{Control: "CloudTrail.2", Resource: trail, Params: params})
 }
 
 func trailOf(t *testing.T, acct *remedytest.Account, arn string) types.Trail {

@@ -82,10 +82,7 @@ func (a account) topic(name string, heard bool) string {
 // ended runs Watch for CloudWatch.1 to its end.
 func (a account) ended(params string) asr.Run {
 	a.t.Helper()
-	h := remedytest.NewHarness(a.Account, Watch)
-	r, err := h.Request(a.t.Context(), remedytest.Case{Control: "CloudWatch.1", Params: params}, false)
-	r, err2 := h.Drive(a.t.Context(), remedytest.Must(a.t, r, err).ID)
-	return remedytest.Must(a.t, r, err2)
+	return remedytest.End(a.t, a.Account, Watch, remedytest.Case{Control: "CloudWatch.1", Params: params})
 }
 
 // view is all filters and alarms, and the topics.

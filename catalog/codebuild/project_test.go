@@ -54,10 +54,7 @@ func gone(t *testing.T, acct *remedytest.Account, name string) func() {
 // run drives one run to its end.
 func run[P, S any](t *testing.T, acct *remedytest.Account, u remedy.Unit[P, S], control, resource, params string) asr.Run {
 	t.Helper()
-	h := remedytest.NewHarness(acct, u)
-	r, err := h.Request(t.Context(), remedytest.Case{Control: control, Resource: resource, Params: params}, false)
-	r, err2 := h.Drive(t.Context(), remedytest.Must(t, r, err).ID)
-	return remedytest.Must(t, r, err2)
+	return remedytest.End(t, acct, u, remedytest.Case{Control: control, Resource: resource, Params: params})
 }
 
 // refused checks that a run ended with a refusal that says these words.

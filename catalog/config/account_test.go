@@ -115,10 +115,7 @@ func (a account) stop(name string) {
 
 func (a account) ended(params string) asr.Run {
 	a.t.Helper()
-	h := remedytest.NewHarness(a.Account, Recording)
-	r, err := h.Request(a.t.Context(), remedytest.Case{Control: "Config.1", Params: params}, false)
-	r, err2 := h.Drive(a.t.Context(), remedytest.Must(a.t, r, err).ID)
-	return remedytest.Must(a.t, r, err2)
+	return remedytest.End(a.t, a.Account, Recording, remedytest.Case{Control: "Config.1", Params: params})
 }
 
 func (a account) recorders() []types.ConfigurationRecorder {

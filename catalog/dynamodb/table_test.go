@@ -70,9 +70,7 @@ func viewOfTable(acct *remedytest.Account, name string) remedytest.View {
 func ended[P, S any](t *testing.T, acct *remedytest.Account, u remedy.Unit[P, S], control, name, params string) (*remedytest.Harness, asr.Run) {
 	t.Helper()
 	h := remedytest.NewHarness(acct, u)
-	r, err := h.Request(t.Context(), remedytest.Case{Control: control, Resource: acct.Expand(table, name), Params: params}, false)
-	r, err2 := h.Drive(t.Context(), remedytest.Must(t, r, err).ID)
-	return h, remedytest.Must(t, r, err2)
+	return h, h.End(t, remedytest.Case{Control: control, Resource: acct.Expand(table, name), Params: params})
 }
 
 func onTable[P any](acct *remedytest.Account, name string, params P) remedy.On[P] {

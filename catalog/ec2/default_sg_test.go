@@ -1,6 +1,7 @@
 package ec2
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -26,6 +27,36 @@ func newVPC(t *testing.T, acct *remedytest.Account) (id, group string) {
 		{Name: aws.String("vpc-id"), Values: []string{id}}, {Name: aws.String("group-name"), Values: []string{"default"}},
 	}})
 	return id, *remedytest.Must(t, g, err).SecurityGroups[0].GroupId
+}
+
+// groupView is a group with all its rules, whose ids go with the rules.
+func groupView(acct *remedytest.Account, id string) remedytest.View {
+	return acct.Boto("ec2", "describe_security_groups", map[string]any{"GroupIds": []string{id}}, "SecurityGroups.0").Without("IpPermissions", "IpPermissionsEgress").
+		And(acct.Boto("ec2", "describe_security_group_rules", map[string]any{"Filters": []any{map[string]any{"Name": "group-id", "Values": []string{id}}}}, "SecurityGroupRules").Without("SecurityGroupRuleId"))
+}
+
+// seen is how boto3 sees a rule that goes ("→ none") or comes.
+func seen(group string, r groupRule, description string, comes bool) string {
+	is := map[string]any{"FromPort": r.From, "ToPort": r.To, "GroupId": group, "IpProtocol": r.Proto, "IsEgress": r.Egress, "Tags": []any{}}
+	if description != "" {
+		is["Description"] = description
+	}
+	switch peer := r.permission("")[0]; {
+	case peer.IpRanges != nil:
+		is["CidrIpv4"] = r.Peer
+	case peer.Ipv6Ranges != nil:
+		is["CidrIpv6"] = r.Peer
+	case peer.PrefixListIds != nil:
+		is["PrefixListId"] = r.Peer
+	default:
+		owner, id, _ := strings.Cut(r.Peer, "/")
+		is["ReferencedGroupInfo"] = map[string]any{"GroupId": id, "UserId": owner}
+	}
+	text, _ := json.Marshal(is) // a map of texts and numbers
+	if comes {
+		return "describe_security_group_rules[]: none → " + string(text)
+	}
+	return "describe_security_group_rules[]: " + string(text) + " → none"
 }
 
 // viewGroup is all of a group's permissions as DescribeSecurityGroups has them.
@@ -65,7 +96,7 @@ func TestDefaultSGClosed(t *testing.T) {
 	in := func(r groupRule, description string) {
 		remedytest.Must(t, r, r.authorize(t.Context(), api, id, description))
 	}
-	for r, description := range map[groupRule]string{
+	rules := map[groupRule]string{
 		{false, "-1", -1, -1, id}:                         "", // as AWS makes it, and the emulator doesn't
 		{false, "tcp", 22, 22, "10.0.0.0/8"}:              "from the office",
 		{false, "tcp", 22, 22, "2001:db8::/32"}:           "",
@@ -76,8 +107,14 @@ func TestDefaultSGClosed(t *testing.T) {
 		{true, "udp", 53, 53, "2001:db8::/32"}:            "DNS",
 		{false, "tcp", 1024, 65535, "192.168.0.0/16"}:     "",
 		{false, "tcp", 8443, 8443, "pl-0123456789abcdef"}: "",
-	} {
+	}
+	everything := []string{seen(id, groupRule{true, "-1", -1, -1, anyIPv4}, "", false), seen(id, groupRule{true, "-1", -1, -1, anyIPv6}, "", false)}
+	for r, description := range rules {
 		in(r, description)
+		if strings.HasPrefix(r.Peer, "sg-") {
+			r.Peer = acct.ID + "/" + r.Peer
+		}
+		everything = append(everything, seen(id, r, description, false))
 	}
 	want := []string{
 		`rules[egress -1 -1--1 to 0.0.0.0/0]: "" → none`,
@@ -95,14 +132,11 @@ func TestDefaultSGClosed(t *testing.T) {
 	}
 	remedytest.Lifecycle(t, acct, DefaultSGClosed, remedytest.Case{
 		Name: "every kind of rule", Control: "EC2.2", Resource: acct.Expand(securityGroup, id), Want: want,
-		View:    func() any { return viewGroup(t, acct, id) },
+		View: groupView(acct, id), Seen: everything,
 		Foreign: func() { in(groupRule{false, "tcp", 22, 22, "10.0.0.0/8"}, "theirs") },
 	}, remedytest.Case{
-		Name: "gone", Control: "EC2.2", Resource: acct.Expand(securityGroup, id), Want: want,
-		Gone: func() {
-			_, err := api.DeleteSecurityGroup(t.Context(), &ec2.DeleteSecurityGroupInput{GroupId: &id})
-			remedytest.Must(t, id, err)
-		},
+		Name: "gone", Control: "EC2.2", Resource: acct.Expand(securityGroup, id), Want: want, View: groupView(acct, id), Seen: everything,
+		Gone: deleteGroup(t, acct, id),
 	})
 }
 
@@ -129,6 +163,17 @@ func TestARuleThatSomebodyAddsAfterTheFixSurvivesUndo(t *testing.T) {
 	}
 }
 
+func TestAnEmptyDefaultGroupHasNothingToDo(t *testing.T) {
+	t.Parallel()
+	acct := remedytest.NewAccount(t)
+	_, id := newVPC(t, acct)
+	for _, want := range []asr.State{asr.StateVerified, asr.StateNothingToDo} {
+		if r := ended(t, acct, DefaultSGClosed, "EC2.2", acct.Expand(securityGroup, id)); r.State != want {
+			t.Errorf("the run ended %s: %+v, want %s", r.State, r.Error, want)
+		}
+	}
+}
+
 func TestAGroupThatIsNotTheDefaultIsRefused(t *testing.T) {
 	t.Parallel()
 	acct := remedytest.NewAccount(t)
@@ -146,28 +191,21 @@ func TestAGroupThatVPCEndpointsUseIsRefused(t *testing.T) {
 	api := ec2.NewFromConfig(acct.Config)
 	vpc, id := newVPC(t, acct)
 	s, err := api.CreateSubnet(t.Context(), &ec2.CreateSubnetInput{VpcId: &vpc, CidrBlock: aws.String("10.0.1.0/24")})
-	e, err2 := api.CreateVpcEndpoint(t.Context(), &ec2.CreateVpcEndpointInput{
-		VpcId: &vpc, ServiceName: aws.String("com.amazonaws.eu-west-1.ec2"), VpcEndpointType: types.VpcEndpointTypeInterface, SubnetIds: []string{*remedytest.Must(t, s, err).Subnet.SubnetId},
+	newEndpoint(t, acct, &ec2.CreateVpcEndpointInput{
+		VpcId: &vpc, ServiceName: aws.String("com.amazonaws.eu-west-1.ec2"), SubnetIds: []string{*remedytest.Must(t, s, err).Subnet.SubnetId}, PrivateDnsEnabled: aws.Bool(false),
 	})
-	remedytest.Must(t, e, err2)
 	on := remedy.On[none]{Target: asr.Target{Partition: "aws", Account: acct.ID, Region: acct.Region, Name: id}}
 
 	now, err := DefaultSGClosed.Read(t.Context(), acct.Config, on)
-	if diff := cmp.Diff(map[string]int{"interface": 1}, remedytest.Must(t, now, err).Uses); diff != "" {
+	if diff := cmp.Diff(map[string]int{"vpc_endpoint": 1}, remedytest.Must(t, now, err).Uses); diff != "" {
 		t.Error(diff)
 	}
-	if to, err := DefaultSGClosed.Want(on, now); err != nil || len(to.Rules) > 0 {
+	others := now
+	others.Uses = map[string]int{"interface": 1, "lambda": 2}
+	if to, err := DefaultSGClosed.Want(on, others); err != nil || len(to.Rules) > 0 {
 		t.Errorf("a group that interfaces of other kinds use: %v %v, want it emptied", to, err)
 	}
-
-	cfg := tap(acct.Config, func(_, out any) error { // the emulator takes an endpoint's interface for any
-		if out, ok := out.(*ec2.DescribeNetworkInterfacesOutput); ok {
-			out.NetworkInterfaces[0].InterfaceType = types.NetworkInterfaceTypeVpcEndpoint
-		}
-		return nil
-	})
-	now, err = DefaultSGClosed.Read(t.Context(), cfg, on)
-	if _, err := DefaultSGClosed.Want(on, remedytest.Must(t, now, err)); asr.Classify(err) != asr.CodeRefused || asr.Advice(err) == "" {
+	if _, err := DefaultSGClosed.Want(on, now); asr.Classify(err) != asr.CodeRefused || asr.Advice(err) == "" {
 		t.Errorf("got %v, want a refusal", err)
 	}
 	now.Rules = nil

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"slices"
 
 	"example.com/asr"
 	"example.com/asr/remedy"
@@ -85,14 +84,10 @@ func flowLogs(ctx context.Context, api *ec2.Client, vpc string) (all []types.Flo
 }
 
 func createFlowLog(ctx context.Context, api *ec2.Client, on remedy.On[traffic]) error {
-	tags := types.TagSpecification{ResourceType: types.ResourceTypeVpcFlowLog}
-	for k, v := range on.Call.Tags() {
-		tags.Tags = append(tags.Tags, types.Tag{Key: &k, Value: &v})
-	}
 	out, err := api.CreateFlowLogs(ctx, &ec2.CreateFlowLogsInput{
 		ResourceType: types.FlowLogsResourceTypeVpc, ResourceIds: []string{on.Name}, TrafficType: on.Params.Type,
 		LogDestinationType: types.LogDestinationTypeCloudWatchLogs, LogGroupName: aws.String(on.Expand(flowGroup)), DeliverLogsPermissionArn: aws.String(on.Expand(flowRole)),
-		TagSpecifications: []types.TagSpecification{tags}, ClientToken: &on.Call.Token,
+		TagSpecifications: tagged(on.Call, types.ResourceTypeVpcFlowLog), ClientToken: &on.Call.Token,
 	})
 	if err == nil {
 		err = failed(out.Unsuccessful)
@@ -110,9 +105,7 @@ func deleteFlowLog(ctx context.Context, api *ec2.Client, on remedy.On[traffic]) 
 		if flowKey(l) != ourFlow(on) {
 			continue
 		}
-		if !slices.ContainsFunc(l.Tags, func(t types.Tag) bool {
-			return aws.ToString(t.Key) == asr.OwnerTag && aws.ToString(t.Value) == on.Call.Run
-		}) {
+		if !madeBy(l.Tags, on.Call.Run) {
 			return asr.Refuse("the flow log "+aws.ToString(l.FlowLogId)+" doesn't carry this run's tag: somebody else made it", "delete it by hand, if it shall go")
 		}
 		out, err := api.DeleteFlowLogs(ctx, &ec2.DeleteFlowLogsInput{FlowLogIds: []string{aws.ToString(l.FlowLogId)}})

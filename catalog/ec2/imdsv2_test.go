@@ -31,10 +31,8 @@ func TestIMDSv2(t *testing.T) {
 	id := newInstance(t, acct)
 	remedytest.Lifecycle(t, acct, IMDSv2, remedytest.Case{
 		Control: "EC2.8", Resource: acct.Expand(instance, id), Want: []string{`httpTokens: "optional" → "required"`},
-		View: func() any {
-			out, err := api.DescribeInstances(t.Context(), &ec2.DescribeInstancesInput{InstanceIds: []string{id}})
-			return remedytest.Must(t, out, err).Reservations[0].Instances[0].MetadataOptions.HttpTokens
-		},
+		View: acct.Boto("ec2", "describe_instances", map[string]any{"InstanceIds": []string{id}}, "Reservations.0.Instances.0"),
+		Seen: []string{`MetadataOptions.HttpTokens: "optional" → "required"`},
 		Gone: func() {
 			_, err := api.TerminateInstances(t.Context(), &ec2.TerminateInstancesInput{InstanceIds: []string{id}})
 			remedytest.Must(t, id, err)
@@ -62,6 +60,32 @@ func TestOnlyTheTokensOfTheMetadataOptionsAreSent(t *testing.T) {
 	want := []any{&ec2.ModifyInstanceMetadataOptionsInput{InstanceId: &on.Name, HttpTokens: "required"}}
 	if diff := cmp.Diff(want, sent, cmpopts.IgnoreUnexported(ec2.ModifyInstanceMetadataOptionsInput{})); diff != "" {
 		t.Errorf("the endpoint may have been turned on, or the hop limit changed (-want +got)\n%s", diff)
+	}
+}
+
+func TestAMetadataEndpointThatIsOffStaysOff(t *testing.T) {
+	t.Parallel()
+	acct := remedytest.NewAccount(t)
+	id := newInstance(t, acct)
+	_, err := ec2.NewFromConfig(acct.Config).ModifyInstanceMetadataOptions(t.Context(), &ec2.ModifyInstanceMetadataOptionsInput{InstanceId: &id, HttpEndpoint: "disabled", HttpPutResponseHopLimit: aws.Int32(2), InstanceMetadataTags: "enabled"})
+	remedytest.Must(t, id, err)
+	r := ended(t, acct, IMDSv2, "EC2.8", acct.Expand(instance, id))
+	o := described(t, acct, id).MetadataOptions
+	got := []any{r.State, o.HttpTokens, o.HttpEndpoint, *o.HttpPutResponseHopLimit, o.InstanceMetadataTags}
+	want := []any{asr.StateVerified, types.HttpTokensStateRequired, types.InstanceMetadataEndpointStateDisabled, int32(2), types.InstanceMetadataTagsStateEnabled}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+func TestAnInstanceThatRequiresTokensHasNothingToDo(t *testing.T) {
+	t.Parallel()
+	acct := remedytest.NewAccount(t)
+	id := newInstance(t, acct)
+	on := remedy.On[none]{Target: asr.Target{Name: id}}
+	remedytest.Must(t, id, IMDSv2.Write(t.Context(), acct.Config, on, metadata{}, metadata{"required"}))
+	if r := ended(t, acct, IMDSv2, "EC2.8", acct.Expand(instance, id)); r.State != asr.StateNothingToDo {
+		t.Errorf("the run ended %s: %+v", r.State, r.Error)
 	}
 }
 

@@ -34,29 +34,30 @@ func readIngress(ctx context.Context, cfg aws.Config, on remedy.On[ports]) (ingr
 }
 
 // writeIngress opens before it closes, so that what stays open never stops. It
-// takes one rule a call: a call fails whole for a rule that is gone.
+// takes one rule a call: a call fails whole for a rule that is there or gone
+// already. A rule under another description is revoked first.
 func writeIngress(ctx context.Context, cfg aws.Config, on remedy.On[ports], from, to ingress) error {
 	api := ec2.NewFromConfig(cfg)
 	for r, description := range to.Public {
-		switch was, there := from.Public[r]; {
-		case there && was != description:
-			_, err := api.UpdateSecurityGroupRuleDescriptionsIngress(ctx, &ec2.UpdateSecurityGroupRuleDescriptionsIngressInput{GroupId: &on.Name, IpPermissions: r.permission(description)})
-			if err != nil {
-				return err
-			}
-		case !there:
-			_, err := api.AuthorizeSecurityGroupIngress(ctx, &ec2.AuthorizeSecurityGroupIngressInput{GroupId: &on.Name, IpPermissions: r.permission(description)})
-			if err := remedy.Unless(err, "InvalidPermission.Duplicate"); err != nil {
+		was, there := from.Public[r]
+		if there && was == description {
+			continue
+		}
+		if there {
+			if err := r.revoke(ctx, api, on.Name); err != nil {
 				return err
 			}
 		}
+		if err := r.authorize(ctx, api, on.Name, description); err != nil {
+			return err
+		}
 	}
 	for r := range from.Public {
-		if _, stays := to.Public[r]; !stays {
-			_, err := api.RevokeSecurityGroupIngress(ctx, &ec2.RevokeSecurityGroupIngressInput{GroupId: &on.Name, IpPermissions: r.permission("")})
-			if err := remedy.Unless(err, "InvalidPermission.NotFound"); err != nil {
-				return err
-			}
+		if _, stays := to.Public[r]; stays {
+			continue
+		}
+		if err := r.revoke(ctx, api, on.Name); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -18,6 +18,7 @@ type ports struct {
 	Proto    []string `json:"protocols,omitempty" doc:"Protocols that the closed ports are meant for: tcp, udp."`
 	AllowTCP []string `json:"allowTCP,omitempty" doc:"TCP ports or ranges (1020-1025) that alone may be public."`
 	AllowUDP []string `json:"allowUDP,omitempty" doc:"UDP ports or ranges that alone may be public."`
+	From     []string `json:"from,omitempty" doc:"What counts as the internet: 0.0.0.0/0, ::/0. Empty: both."`
 }
 
 type ingress struct {
@@ -33,7 +34,7 @@ var ClosePorts = remedy.Unit[ports, ingress]{
 		Risk:   asr.RiskHigh, RiskWhy: "who works through an open port is cut off",
 		Scope: asr.ScopeResource, Resources: []string{securityGroup},
 		Reads:  []asr.Grant{asr.Allow("*", "ec2:DescribeSecurityGroups", "ec2:DescribeSecurityGroupRules")},
-		Writes: []asr.Grant{asr.Allow(securityGroup, "ec2:RevokeSecurityGroupIngress", "ec2:AuthorizeSecurityGroupIngress", "ec2:UpdateSecurityGroupRuleDescriptionsIngress")},
+		Writes: []asr.Grant{asr.Allow(securityGroup, "ec2:RevokeSecurityGroupIngress", "ec2:AuthorizeSecurityGroupIngress")},
 		Settle: time.Second,
 	},
 	Controls: map[string]ports{
@@ -41,11 +42,13 @@ var ClosePorts = remedy.Unit[ports, ingress]{
 		"EC2.14": {Closed: []int32{3389}, Proto: []string{"tcp"}},
 		"EC2.18": {AllowTCP: []string{"80", "443"}},
 		"EC2.19": {Closed: []int32{20, 21, 22, 23, 25, 110, 135, 143, 445, 1433, 1434, 3000, 3306, 3389, 4333, 5000, 5432, 5500, 5601, 8080, 8088, 8888, 9200, 9300}, Proto: []string{"tcp", "udp"}},
+		"EC2.53": {Closed: []int32{22, 3389}, Proto: []string{"tcp", "udp"}, From: []string{anyIPv4}},
+		"EC2.54": {Closed: []int32{22, 3389}, Proto: []string{"tcp", "udp"}, From: []string{anyIPv6}},
 	},
 	Read: readIngress,
 	Want: func(on remedy.On[ports], now ingress) (ingress, error) {
 		to := ingress{maps.Clone(now.Public)}
-		for r, description := range now.Public {
+		for _, r := range slices.SortedFunc(maps.Keys(now.Public), rule.compare) { // of two rules with the same rest, the same one always describes it
 			rest, offends := on.Params.rest(r)
 			if !offends {
 				continue
@@ -53,19 +56,12 @@ var ClosePorts = remedy.Unit[ports, ingress]{
 			delete(to.Public, r)
 			for _, keep := range rest {
 				if _, there := now.Public[keep]; !there {
-					to.Public[keep] = description
+					to.Public[keep] = now.Public[r]
 				}
 			}
 		}
 		return to, nil
 	},
-	Write: writeIngress,
-	Validate: func(on remedy.On[ports]) error {
-		for _, p := range slices.Concat(on.Params.AllowTCP, on.Params.AllowUDP) {
-			if _, _, err := portRange(p); err != nil {
-				return err
-			}
-		}
-		return nil
-	},
+	Write:    writeIngress,
+	Validate: validPorts,
 }

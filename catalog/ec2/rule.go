@@ -1,12 +1,16 @@
 package ec2
 
 import (
+	"cmp"
+	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 
-	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	"example.com/asr/remedy"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
 )
 
 const (
@@ -35,11 +39,17 @@ func (r *rule) UnmarshalText(text []byte) error {
 	return err
 }
 
+func (r rule) compare(o rule) int {
+	return cmp.Or(cmp.Compare(r.Proto, o.Proto), cmp.Compare(r.From, o.From), cmp.Compare(r.To, o.To), cmp.Compare(r.CIDR, o.CIDR))
+}
+
 // rest says whether a rule opens what must be closed, and which rules stay of
 // it then. Nothing stays of one for all protocols: it can't be said what else
 // was meant.
 func (p ports) rest(r rule) (stay []rule, offends bool) {
 	switch {
+	case len(p.From) > 0 && !slices.Contains(p.From, r.CIDR):
+		return nil, false
 	case r.Proto == allOf:
 		return nil, true
 	case len(p.Closed) > 0:
@@ -97,18 +107,15 @@ func within(r rule, allowed []string) (stay []rule) {
 	return stay
 }
 
-func (r rule) permission(description string) []types.IpPermission {
-	var d *string
-	if description != "" {
-		d = &description
-	}
-	p := types.IpPermission{IpProtocol: &r.Proto, FromPort: &r.From, ToPort: &r.To}
-	if r.CIDR == anyIPv6 {
-		p.Ipv6Ranges = []types.Ipv6Range{{CidrIpv6: &r.CIDR, Description: d}}
-	} else {
-		p.IpRanges = []types.IpRange{{CidrIp: &r.CIDR, Description: d}}
-	}
-	return []types.IpPermission{p}
+// grouped is the same rule among all rules of a group.
+func (r rule) grouped() groupRule { return groupRule{false, r.Proto, r.From, r.To, r.CIDR} }
+
+func (r rule) authorize(ctx context.Context, api *ec2.Client, group, description string) error {
+	return r.grouped().authorize(ctx, api, group, description)
+}
+
+func (r rule) revoke(ctx context.Context, api *ec2.Client, group string) error {
+	return r.grouped().revoke(ctx, api, group)
 }
 
 // portRange reads "80" or "1020-1025".
@@ -123,4 +130,33 @@ func portRange(s string) (from, to int32, err error) {
 		return 0, 0, fmt.Errorf("%q is no port and no range of ports", s)
 	}
 	return int32(a), int32(b), nil
+}
+
+// validPorts refuses parameters that would close nothing, or that name no port.
+func validPorts(on remedy.On[ports]) error {
+	p := on.Params
+	for _, r := range slices.Concat(p.AllowTCP, p.AllowUDP) {
+		if _, _, err := portRange(r); err != nil {
+			return err
+		}
+	}
+	for _, port := range p.Closed {
+		if port < 0 || port > 65535 {
+			return fmt.Errorf("%d is no port", port)
+		}
+	}
+	for _, proto := range p.Proto {
+		if proto != "tcp" && proto != "udp" {
+			return fmt.Errorf("protocols has %q, and can have tcp and udp", proto)
+		}
+	}
+	for _, from := range p.From {
+		if from != anyIPv4 && from != anyIPv6 {
+			return fmt.Errorf("from has %q, and can have %s and %s", from, anyIPv4, anyIPv6)
+		}
+	}
+	if len(p.Closed) > 0 && len(p.Proto) == 0 {
+		return errors.New("ports are to be closed, and protocols says of none")
+	}
+	return nil
 }

@@ -1,13 +1,16 @@
 package ec2
 
 import (
+	"encoding/json"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 
 	"example.com/asr"
 	"example.com/asr/remedy"
 	"example.com/asr/remedytest"
+	"example.com/asr/sandbox"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
@@ -61,20 +64,20 @@ func TestSnapshotsPrivate(t *testing.T) {
 	acct := remedytest.NewAccount(t)
 	ids := newSnapshots(t, acct, 4, 2)
 	want := []string{`snapshots.` + ids[0] + `: "public" → none`, `snapshots.` + ids[1] + `: "public" → none`}
+	look := func(i int) remedytest.View {
+		return acct.Boto("ec2", "describe_snapshot_attribute", map[string]any{"SnapshotId": ids[i], "Attribute": "createVolumePermission"}, "")
+	}
+	view := look(0).And(look(1)).And(look(2)).And(look(3))
 	remedytest.Lifecycle(t, acct, SnapshotsPrivate, remedytest.Case{
-		Control: "EC2.1", Want: want, View: func() any { return viewShares(t, acct, ids) },
+		Control: "EC2.1", Want: want, View: view,
+		Seen: []string{ // and all accounts keep their shares
+			`describe_snapshot_attribute.CreateVolumePermissions[]: {"Group":"all"} → none`,
+			`describe_snapshot_attribute2.CreateVolumePermissions[]: {"Group":"all"} → none`,
+		},
 	}, remedytest.Case{
-		Name: "accounts keep their shares; another snapshot is shared meanwhile", Control: "EC2.1", Want: want,
+		Name: "another snapshot is shared meanwhile", Control: "EC2.1", Want: want,
 		Meanwhile: func() {
-			api := ec2.NewFromConfig(acct.Config)
-			private := map[string][]string{}
-			for _, id := range ids {
-				private[id] = []string{"123456789012"}
-			}
-			if diff := cmp.Diff(private, viewShares(t, acct, ids)); diff != "" {
-				t.Errorf("after the fix (-want +got)\n%s", diff)
-			}
-			_, err := api.ModifySnapshotAttribute(t.Context(), &ec2.ModifySnapshotAttributeInput{SnapshotId: &ids[2], OperationType: types.OperationTypeAdd, UserIds: []string{"210987654321"}})
+			_, err := ec2.NewFromConfig(acct.Config).ModifySnapshotAttribute(t.Context(), &ec2.ModifySnapshotAttributeInput{SnapshotId: &ids[2], OperationType: types.OperationTypeAdd, UserIds: []string{"210987654321"}})
 			remedytest.Must(t, ids, err)
 		},
 	})
@@ -173,6 +176,56 @@ func TestASnapshotThatCantBeMadePrivateFailsTheWriteAfterTheOthers(t *testing.T)
 	}
 	if diff := cmp.Diff(map[string][]string{ids[0]: {"123456789012", "all"}, ids[1]: {"123456789012"}}, viewShares(t, acct, ids)); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+func TestSharesWithSingleAccountsStay(t *testing.T) {
+	t.Parallel()
+	acct := remedytest.NewAccount(t)
+	ids := newSnapshots(t, acct, 2, 1)
+	if r := ended(t, acct, SnapshotsPrivate, "EC2.1", ""); r.State != asr.StateVerified {
+		t.Fatalf("the run ended %s: %+v", r.State, r.Error)
+	}
+	if diff := cmp.Diff(map[string][]string{ids[0]: {"123456789012"}, ids[1]: {"123456789012"}}, viewShares(t, acct, ids)); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+func TestARunThatCouldNotMakeASnapshotPrivateIsNotVerified(t *testing.T) {
+	t.Parallel()
+	acct := remedytest.NewAccount(t)
+	ids := newSnapshots(t, acct, 2, 2)
+	defer acct.Sandbox.Fault(sandbox.Fault{Service: "ec2", Operation: "ModifySnapshotAttribute", Account: acct.ID, Code: "UnauthorizedOperation", Status: 403, Times: 1})()
+	r := ended(t, acct, SnapshotsPrivate, "EC2.1", "")
+	if r.State != asr.StatePartly || r.Error.Code != asr.CodeDenied || !strings.Contains(r.Error.Message, ids[0]) {
+		t.Errorf("the run ended %s: %+v, want partly with access_denied", r.State, r.Error)
+	}
+}
+
+// A list without a filter would be one of everybody's public snapshots.
+func TestNobodyElsesSnapshotsAreEverListed(t *testing.T) {
+	t.Parallel()
+	acct := remedytest.NewAccount(t)
+	lists := 0
+	cfg := tap(acct.Config, func(in, out any) error {
+		if in, ok := in.(*ec2.DescribeSnapshotsInput); ok && out == nil {
+			lists++
+			if !slices.Equal(in.OwnerIds, []string{"self"}) || !slices.Equal(in.RestorableByUserIds, []string{"all"}) {
+				t.Errorf("snapshots of %v that %v may restore are listed", in.OwnerIds, in.RestorableByUserIds)
+			}
+		}
+		return nil
+	})
+	now, err := SnapshotsPrivate.Read(t.Context(), cfg, remedy.On[none]{})
+	if err = errors.Join(err, SnapshotsPrivate.Write(t.Context(), cfg, remedy.On[none]{}, now, now)); err != nil || lists == 0 {
+		t.Errorf("%d lists, %v", lists, err)
+	}
+}
+
+func TestNoParameterTurnsATestModeOn(t *testing.T) {
+	on := asr.On{Target: asr.Target{Partition: "aws", Account: "111111111111", Region: "eu-west-1"}, Params: json.RawMessage(`{"testmode":true}`)}
+	if err := remedy.Bind(SnapshotsPrivate, nil).Check(on); asr.Classify(err) != asr.CodeBadParams {
+		t.Errorf("got %v, want bad parameters", err)
 	}
 }
 

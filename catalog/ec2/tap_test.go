@@ -36,8 +36,5 @@ func tap(cfg aws.Config, look func(in, out any) error) aws.Config {
 // ended runs a unit on a resource and returns how the run ended.
 func ended[P, S any](t *testing.T, acct *remedytest.Account, u remedy.Unit[P, S], control, resource string) asr.Run {
 	t.Helper()
-	h := remedytest.NewHarness(acct, u)
-	r, err := h.Request(t.Context(), remedytest.Case{Control: control, Resource: resource}, false)
-	r, err2 := h.Drive(t.Context(), remedytest.Must(t, r, err).ID)
-	return remedytest.Must(t, r, err2)
+	return remedytest.End(t, acct, u, remedytest.Case{Control: control, Resource: resource})
 }

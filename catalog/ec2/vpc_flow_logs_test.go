@@ -43,29 +43,43 @@ func onVPC(acct *remedytest.Account, vpc string) remedy.On[traffic] {
 func TestVPCFlowLogs(t *testing.T) {
 	t.Parallel()
 	acct := remedytest.NewAccount(t)
-	api := ec2.NewFromConfig(acct.Config)
+	api, logs := ec2.NewFromConfig(acct.Config), cloudwatchlogs.NewFromConfig(acct.Config)
 	newFlowRole(t, acct, "/asr/")
 	first, _ := newVPC(t, acct)
 	second, _ := newVPC(t, acct)
 	newFlowLog(t, acct, second, "theirs", types.TrafficTypeReject)
-	view := func() any {
-		out, err := api.DescribeFlowLogs(t.Context(), &ec2.DescribeFlowLogsInput{})
-		return remedytest.Must(t, out, err).FlowLogs
+	view := acct.Boto("ec2", "describe_vpcs", map[string]any{"VpcIds": []string{first}}, "Vpcs.0").
+		And(acct.Boto("ec2", "describe_flow_logs", nil, "FlowLogs").Without("FlowLogId", "CreationTime")).
+		And(acct.Boto("logs", "describe_log_groups", nil, "logGroups").Without("creationTime"))
+	made := func(kind string) string {
+		return `describe_flow_logs[]: none → {"DeliverLogsPermissionArn":"arn:aws:iam::` + acct.ID + `:role/asr/asr-flow-logs","DeliverLogsStatus":"SUCCESS","FlowLogStatus":"ACTIVE","LogDestinationType":"cloud-watch-logs",` +
+			`"LogFormat":"${version} ${account-id} ${interface-id} ${srcaddr} ${dstaddr} ${srcport} ${dstport} ${protocol} ${packets} ${bytes} ${start} ${end} ${action} ${log-status}",` +
+			`"LogGroupName":"/asr/vpc-flow-logs/` + first + `","MaxAggregationInterval":600,"ResourceId":"` + first + `","Tags":[{"Key":"` + asr.OwnerTag + `"`
 	}
 	groupOf := func(vpc string) string { return acct.Expand(flowGroupID, vpc) }
 	remedytest.Lifecycle(t, acct, VPCFlowLogs, remedytest.Case{
-		Name: "nothing is logged", Control: "EC2.6", Resource: acct.Expand(vpc, first), View: view,
+		Name: "nothing is logged", Control: "EC2.6", Resource: acct.Expand(vpc, first),
+		View: view, Seen: []string{made("REJECT"), `describe_log_groups[]: none → {"arn":"` + groupOf(first) + `:*"`},
+		Seed: func() { // undo leaves it
+			_, err := logs.DeleteLogGroup(t.Context(), &cloudwatchlogs.DeleteLogGroupInput{LogGroupName: aws.String("/asr/vpc-flow-logs/" + first)})
+			remedytest.Must(t, first, remedy.Unless(err, "ResourceNotFoundException"))
+		},
 		Want: []string{
 			`flowLogs[REJECT to /asr/vpc-flow-logs/` + first + `]: none → "ACTIVE"`,
 			`group: "" → "` + groupOf(first) + `"`,
 		},
 		Made: []string{groupOf(first)}, Left: []string{"group: it holds what was logged"},
 	}, remedytest.Case{
-		Name: "the log group is there", Control: "EC2.6", Resource: acct.Expand(vpc, first), View: view,
+		Name: "the log group is there", Control: "EC2.6", Resource: acct.Expand(vpc, first), View: view, Seen: []string{made("REJECT")},
+		Seed: func() {
+			_, err := logs.CreateLogGroup(t.Context(), &cloudwatchlogs.CreateLogGroupInput{LogGroupName: aws.String("/asr/vpc-flow-logs/" + first)})
+			remedytest.Must(t, first, remedy.Unless(err, "ResourceAlreadyExistsException"))
+		},
 		Want: []string{`flowLogs[REJECT to /asr/vpc-flow-logs/` + first + `]: none → "ACTIVE"`},
 	}, remedytest.Case{
 		Name: "ALL is asked for, and somebody logs less meanwhile", Control: "EC2.6", Params: `{"traffic":"ALL"}`, Resource: acct.Expand(vpc, first),
-		Want:      []string{`flowLogs[ALL to /asr/vpc-flow-logs/` + first + `]: none → "ACTIVE"`},
+		Want: []string{`flowLogs[ALL to /asr/vpc-flow-logs/` + first + `]: none → "ACTIVE"`},
+		View: view, Seen: []string{made("ALL")},
 		Meanwhile: func() { newFlowLog(t, acct, first, "theirs", types.TrafficTypeAccept) },
 		Gone: func() {
 			_, err := api.DeleteVpc(t.Context(), &ec2.DeleteVpcInput{VpcId: &first})

@@ -68,9 +68,7 @@ func latest(t *testing.T, acct *remedytest.Account, family string) definition {
 func ended(t *testing.T, acct *remedytest.Account, resource string) (*remedytest.Harness, asr.Run) {
 	t.Helper()
 	h := remedytest.NewHarness(acct, ReadOnlyRoot)
-	r, err := h.Request(t.Context(), remedytest.Case{Control: "ECS.5", Resource: resource}, false)
-	r, err2 := h.Drive(t.Context(), remedytest.Must(t, r, err).ID)
-	return h, remedytest.Must(t, r, err2)
+	return h, h.End(t, remedytest.Case{Control: "ECS.5", Resource: resource})
 }
 
 func undone(t *testing.T, h *remedytest.Harness, r asr.Run) asr.Run {

@@ -100,10 +100,7 @@ func newGroup(t *testing.T, acct *remedytest.Account, id string, replicas int32,
 // run drives one run to its end.
 func run[P, S any](t *testing.T, acct *remedytest.Account, u remedy.Unit[P, S], control, resource string) asr.Run {
 	t.Helper()
-	h := remedytest.NewHarness(acct, u)
-	r, err := h.Request(t.Context(), remedytest.Case{Control: control, Resource: resource}, false)
-	r, err2 := h.Drive(t.Context(), remedytest.Must(t, r, err).ID)
-	return remedytest.Must(t, r, err2)
+	return remedytest.End(t, acct, u, remedytest.Case{Control: control, Resource: resource})
 }
 
 // tap returns a config that keeps what is asked of ElastiCache's Modify operations.

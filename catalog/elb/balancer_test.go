@@ -104,8 +104,5 @@ func (c cloud) delete(balancer string) {
 // ended runs a unit on a resource and returns how the run ended.
 func ended[P, S any](c cloud, u remedy.Unit[P, S], control, resource string) asr.Run {
 	c.t.Helper()
-	h := remedytest.NewHarness(c.Account, u)
-	r, err := h.Request(c.t.Context(), remedytest.Case{Control: control, Resource: resource}, false)
-	r, err2 := h.Drive(c.t.Context(), remedytest.Must(c.t, r, err).ID)
-	return remedytest.Must(c.t, r, err2)
+	return remedytest.End(c.t, c.Account, u, remedytest.Case{Control: control, Resource: resource})
 }

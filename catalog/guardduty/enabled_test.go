@@ -34,15 +34,6 @@ func deleteDetector(t *testing.T, acct *remedytest.Account) {
 	}
 }
 
-// ended runs a unit to its end.
-func ended[P, S any](t *testing.T, acct *remedytest.Account, u remedy.Unit[P, S], c remedytest.Case) asr.Run {
-	t.Helper()
-	h := remedytest.NewHarness(acct, u)
-	r, err := h.Request(t.Context(), c, false)
-	r, err = h.Drive(t.Context(), remedytest.Must(t, r, err).ID)
-	return remedytest.Must(t, r, err)
-}
-
 func view(acct *remedytest.Account, id string) remedytest.View {
 	return acct.Boto("guardduty", "get_detector", map[string]any{"DetectorId": id}, "").Without("UpdatedAt")
 }
@@ -88,7 +79,7 @@ func TestAProtectionPlanThatIsOffStaysOff(t *testing.T) {
 	t.Parallel()
 	acct := remedytest.NewAccount(t)
 	id := newDetector(t, acct, false, nil)
-	if r := ended(t, acct, Enabled, remedytest.Case{Control: "GuardDuty.1"}); r.State != asr.StateVerified {
+	if r := remedytest.End(t, acct, Enabled, remedytest.Case{Control: "GuardDuty.1"}); r.State != asr.StateVerified {
 		t.Fatalf("the run ended %s: %+v", r.State, r.Error)
 	}
 	out, err := guardduty.NewFromConfig(acct.Config).GetDetector(t.Context(), &guardduty.GetDetectorInput{DetectorId: &id})
@@ -101,7 +92,7 @@ func TestAProtectionPlanThatIsOffStaysOff(t *testing.T) {
 func TestANewDetectorIsTheRuns(t *testing.T) {
 	t.Parallel()
 	acct := remedytest.NewAccount(t)
-	r := ended(t, acct, Enabled, remedytest.Case{Control: "GuardDuty.1"})
+	r := remedytest.End(t, acct, Enabled, remedytest.Case{Control: "GuardDuty.1"})
 	api := guardduty.NewFromConfig(acct.Config)
 	id, err := detector(t.Context(), api)
 	out, err := api.GetDetector(t.Context(), &guardduty.GetDetectorInput{DetectorId: aws.String(remedytest.Must(t, id, err))})
@@ -114,7 +105,7 @@ func TestADetectorThatIsOnIsRightAlready(t *testing.T) {
 	t.Parallel()
 	acct := remedytest.NewAccount(t)
 	newDetector(t, acct, true, nil)
-	if r := ended(t, acct, Enabled, remedytest.Case{Control: "GuardDuty.1"}); r.State != asr.StateNothingToDo {
+	if r := remedytest.End(t, acct, Enabled, remedytest.Case{Control: "GuardDuty.1"}); r.State != asr.StateNothingToDo {
 		t.Errorf("the run ended %s: %+v", r.State, r.Error)
 	}
 }
@@ -125,7 +116,7 @@ func TestAMemberOfAnotherAccountsGuardDutyIsRefused(t *testing.T) {
 	newDetector(t, acct, false, nil)
 	_, err := guardduty.NewFromConfig(acct.Config).EnableOrganizationAdminAccount(t.Context(), &guardduty.EnableOrganizationAdminAccountInput{AdminAccountId: aws.String("999999999999")})
 	remedytest.Must(t, 0, err)
-	r := ended(t, acct, Enabled, remedytest.Case{Control: "GuardDuty.1"})
+	r := remedytest.End(t, acct, Enabled, remedytest.Case{Control: "GuardDuty.1"})
 	if want := "enable it in account 999999999999 for member " + acct.ID; r.State != asr.StateCannotPlan || r.Error.Code != asr.CodeRefused || r.Error.Do != want {
 		t.Errorf("the run ended %s: %+v, want a refusal that says %q", r.State, r.Error, want)
 	}

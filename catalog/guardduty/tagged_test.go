@@ -61,7 +61,7 @@ func TestATagThatIsThereKeepsItsValue(t *testing.T) {
 	t.Parallel()
 	acct := remedytest.NewAccount(t)
 	id := newDetector(t, acct, true, map[string]string{"Owner": "ada"})
-	r := ended(t, acct, Tagged, remedytest.Case{Control: "GuardDuty.4", Resource: acct.Expand(resource, id), Params: `{"keys":["Owner","Stage"]}`})
+	r := remedytest.End(t, acct, Tagged, remedytest.Case{Control: "GuardDuty.4", Resource: acct.Expand(resource, id), Params: `{"keys":["Owner","Stage"]}`})
 	out, err := guardduty.NewFromConfig(acct.Config).GetDetector(t.Context(), &guardduty.GetDetectorInput{DetectorId: &id})
 	if diff := cmp.Diff(map[string]string{"Owner": "ada", "Stage": ""}, remedytest.Must(t, out, err).Tags); diff != "" || r.State != asr.StateVerified {
 		t.Errorf("the run ended %s: tags (-want +got)\n%s", r.State, diff)
@@ -101,7 +101,7 @@ func TestWhatHasATagIsRightIfNoKeysAreAskedFor(t *testing.T) {
 		"no such filter":     {Control: "GuardDuty.2", Resource: acct.Expand(resource, id+"/filter/none")},
 		"another detector":   {Control: "GuardDuty.4", Resource: acct.Expand(resource, "0123456789abcdef0123456789abcdef")},
 	} {
-		if r := ended(t, acct, Tagged, c); r.State != asr.StateNothingToDo {
+		if r := remedytest.End(t, acct, Tagged, c); r.State != asr.StateNothingToDo {
 			t.Errorf("%s: the run ended %s: %+v", name, r.State, r.Error)
 		}
 	}

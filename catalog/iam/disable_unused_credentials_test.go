@@ -38,10 +38,7 @@ func TestDisableUnusedCredentials(t *testing.T) {
 
 // end runs a remediation of IAM.8 and says how it ended.
 func end(t *testing.T, p person) asr.Run {
-	h := remedytest.NewHarness(p.acct, DisableUnusedCredentials)
-	r, err := h.Request(t.Context(), remedytest.Case{Control: "IAM.8", Resource: p.arn}, false)
-	r, err = h.Drive(t.Context(), remedytest.Must(t, r, err).ID)
-	return remedytest.Must(t, r, err)
+	return remedytest.End(t, p.acct, DisableUnusedCredentials, remedytest.Case{Control: "IAM.8", Resource: p.arn})
 }
 
 func TestAPasswordSetAnewIsNotDeletedForItsOldUse(t *testing.T) {

@@ -82,10 +82,7 @@ func TestPasswordPolicyIsOnlyTightened(t *testing.T) {
 // strengthened runs a control's remediation to its end.
 func strengthened(t *testing.T, acct *remedytest.Account, u remedy.Unit[password, account], control string) asr.Run {
 	t.Helper()
-	h := remedytest.NewHarness(acct, u)
-	r, err := h.Request(t.Context(), remedytest.Case{Control: control}, false)
-	r, err2 := h.Drive(t.Context(), remedytest.Must(t, r, err).ID)
-	return remedytest.Must(t, r, err2)
+	return remedytest.End(t, acct, u, remedytest.Case{Control: control})
 }
 
 func policyOf(t *testing.T, acct *remedytest.Account) password {

@@ -32,10 +32,7 @@ func ownAccount(acct *remedytest.Account) string {
 // supported runs SupportRole to its end.
 func supported(t *testing.T, acct *remedytest.Account, params string) asr.Run {
 	t.Helper()
-	h := remedytest.NewHarness(acct, SupportRole)
-	r, err := h.Request(t.Context(), remedytest.Case{Control: "IAM.18", Params: params}, false)
-	r, err2 := h.Drive(t.Context(), remedytest.Must(t, r, err).ID)
-	return remedytest.Must(t, r, err2)
+	return remedytest.End(t, acct, SupportRole, remedytest.Case{Control: "IAM.18", Params: params})
 }
 
 func TestSupportRole(t *testing.T) {

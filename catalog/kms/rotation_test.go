@@ -62,10 +62,7 @@ func TestRotation(t *testing.T) {
 
 // end plans a remediation and says how that ended.
 func end(t *testing.T, acct *remedytest.Account, arn string) asr.Run {
-	h := remedytest.NewHarness(acct, Rotation)
-	r, err := h.Request(t.Context(), remedytest.Case{Control: "KMS.4", Resource: arn}, false)
-	r, err = h.Drive(t.Context(), remedytest.Must(t, r, err).ID)
-	return remedytest.Must(t, r, err)
+	return remedytest.End(t, acct, Rotation, remedytest.Case{Control: "KMS.4", Resource: arn})
 }
 
 func TestKeysThatKMSDoesNotRotateAreRefusedWithTheReason(t *testing.T) {

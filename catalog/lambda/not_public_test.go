@@ -159,10 +159,7 @@ func TestATriggerIsLetInAgainBeforeItIsTakenOut(t *testing.T) {
 // end runs the remediation on a function and says how that ended.
 func end(t *testing.T, acct *remedytest.Account, u remedy.Unit[none, policy], arn string) asr.Run {
 	t.Helper()
-	h := remedytest.NewHarness(acct, u)
-	r, err := h.Request(t.Context(), remedytest.Case{Control: "Lambda.1", Resource: arn}, false)
-	r, err = h.Drive(t.Context(), remedytest.Must(t, r, err).ID)
-	return remedytest.Must(t, r, err)
+	return remedytest.End(t, acct, u, remedytest.Case{Control: "Lambda.1", Resource: arn})
 }
 
 func TestAShareWithAnOrganizationOrASourceIsNotPublic(t *testing.T) {

@@ -65,10 +65,7 @@ func newGroup(t *testing.T, acct *remedytest.Account, name string, days int32) {
 
 func end(t *testing.T, acct *remedytest.Account, arn string) asr.Run {
 	t.Helper()
-	h := remedytest.NewHarness(acct, Retention)
-	r, err := h.Request(t.Context(), remedytest.Case{Control: "CloudWatch.16", Resource: arn}, false)
-	r, err = h.Drive(t.Context(), remedytest.Must(t, r, err).ID)
-	return remedytest.Must(t, r, err)
+	return remedytest.End(t, acct, Retention, remedytest.Case{Control: "CloudWatch.16", Resource: arn})
 }
 
 func TestGroupsAreFoundWithDotsInTheirNamesAndWithoutTheStarInTheirARNs(t *testing.T) {

@@ -28,10 +28,7 @@ func turn(t *testing.T, acct *remedytest.Account, status types.MacieStatus) {
 
 func ended(t *testing.T, acct *remedytest.Account) asr.Run {
 	t.Helper()
-	h := remedytest.NewHarness(acct, Enabled)
-	r, err := h.Request(t.Context(), remedytest.Case{Control: "Macie.1"}, false)
-	r, err = h.Drive(t.Context(), remedytest.Must(t, r, err).ID)
-	return remedytest.Must(t, r, err)
+	return remedytest.End(t, acct, Enabled, remedytest.Case{Control: "Macie.1"})
 }
 
 // manage makes the account a member of another one's Macie.

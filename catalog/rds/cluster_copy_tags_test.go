@@ -29,7 +29,7 @@ func TestAClusterThatCopiesItsTagsIsRightAlready(t *testing.T) {
 	acct := remedytest.NewAccount(t)
 	c := newCluster(t, acct, "shop", "aurora-mysql")
 	changeCluster(t, acct, rds.ModifyDBClusterInput{DBClusterIdentifier: c.DBClusterIdentifier, CopyTagsToSnapshot: aws.Bool(true)})()
-	if r := ended(t, acct, ClusterCopyTags, remedytest.Case{Control: "RDS.16", Resource: *c.DBClusterArn}); r.State != asr.StateNothingToDo {
+	if r := remedytest.End(t, acct, ClusterCopyTags, remedytest.Case{Control: "RDS.16", Resource: *c.DBClusterArn}); r.State != asr.StateNothingToDo {
 		t.Errorf("the run ended %s: %+v", r.State, r.Error)
 	}
 }
@@ -39,5 +39,5 @@ func TestAClusterThatCannotBeModifiedIsRefused(t *testing.T) {
 	acct := remedytest.NewAccount(t)
 	c := newCluster(t, acct, "shop", "aurora-mysql")
 	stopCluster(t, acct, "shop")
-	refused(t, ended(t, acct, ClusterCopyTags, remedytest.Case{Control: "RDS.16", Resource: *c.DBClusterArn}), "stopped")
+	refused(t, remedytest.End(t, acct, ClusterCopyTags, remedytest.Case{Control: "RDS.16", Resource: *c.DBClusterArn}), "stopped")
 }

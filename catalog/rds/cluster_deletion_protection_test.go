@@ -34,7 +34,7 @@ func TestAProtectedClusterIsRightAlready(t *testing.T) {
 	c := newCluster(t, acct, "shop", "aurora-mysql")
 	changeCluster(t, acct, rds.ModifyDBClusterInput{DBClusterIdentifier: c.DBClusterIdentifier, DeletionProtection: aws.Bool(true)})()
 	stopCluster(t, acct, "shop") // it couldn't be changed now
-	if r := ended(t, acct, ClusterDeletionProtection, remedytest.Case{Control: "RDS.7", Resource: *c.DBClusterArn}); r.State != asr.StateNothingToDo {
+	if r := remedytest.End(t, acct, ClusterDeletionProtection, remedytest.Case{Control: "RDS.7", Resource: *c.DBClusterArn}); r.State != asr.StateNothingToDo {
 		t.Errorf("the run ended %s: %+v", r.State, r.Error)
 	}
 }
@@ -44,5 +44,5 @@ func TestAStoppedClusterIsRefused(t *testing.T) {
 	acct := remedytest.NewAccount(t)
 	c := newCluster(t, acct, "shop", "aurora-mysql")
 	stopCluster(t, acct, "shop")
-	refused(t, ended(t, acct, ClusterDeletionProtection, remedytest.Case{Control: "RDS.7", Resource: *c.DBClusterArn}), "stopped")
+	refused(t, remedytest.End(t, acct, ClusterDeletionProtection, remedytest.Case{Control: "RDS.7", Resource: *c.DBClusterArn}), "stopped")
 }

@@ -83,7 +83,7 @@ func TestAnInstanceThatIsMeasuredMoreOftenIsRightAlready(t *testing.T) {
 	i := newInstance(t, acct, "shop", func(in *rds.CreateDBInstanceInput) {
 		in.MonitoringInterval, in.MonitoringRoleArn = aws.Int32(1), theirs
 	})
-	if r := ended(t, acct, EnhancedMonitoring, remedytest.Case{Control: "RDS.6", Resource: *i.DBInstanceArn}); r.State != asr.StateNothingToDo {
+	if r := remedytest.End(t, acct, EnhancedMonitoring, remedytest.Case{Control: "RDS.6", Resource: *i.DBInstanceArn}); r.State != asr.StateNothingToDo {
 		t.Errorf("the run ended %s: %+v", r.State, r.Error)
 	}
 }
@@ -95,7 +95,7 @@ func TestMonitoringThatDidNotBeginIsNoSuccess(t *testing.T) {
 	i := newInstance(t, acct, "shop")
 	idle := EnhancedMonitoring
 	idle.Write = func(context.Context, aws.Config, remedy.On[interval], measuring, measuring) error { return nil } // RDS says yes, and nothing changes
-	if r := ended(t, acct, idle, remedytest.Case{Control: "RDS.6", Resource: *i.DBInstanceArn}); r.State != asr.StatePartly || r.Error == nil || r.Error.Code != asr.CodeTooManySteps {
+	if r := remedytest.End(t, acct, idle, remedytest.Case{Control: "RDS.6", Resource: *i.DBInstanceArn}); r.State != asr.StatePartly || r.Error == nil || r.Error.Code != asr.CodeTooManySteps {
 		t.Errorf("the run ended %s: %+v", r.State, r.Error)
 	}
 }
@@ -108,7 +108,7 @@ func TestWithoutTheMonitoringRoleItSaysWhatToDeploy(t *testing.T) {
 			newMonitorRole(t, acct, path, monitorName)
 		}
 		i := newInstance(t, acct, "shop")
-		r := ended(t, acct, EnhancedMonitoring, remedytest.Case{Control: "RDS.6", Resource: *i.DBInstanceArn})
+		r := remedytest.End(t, acct, EnhancedMonitoring, remedytest.Case{Control: "RDS.6", Resource: *i.DBInstanceArn})
 		refused(t, r, "role/asr/asr-rds-monitoring")
 		if want := "deploy asr-member, which has it, in account " + acct.ID + ", then plan again"; r.Error != nil && r.Error.Do != want {
 			t.Errorf("the advice is %q, want %q", r.Error.Do, want)
@@ -121,7 +121,7 @@ func TestInstancesThatCannotBeMeasuredAreRefused(t *testing.T) {
 	acct := remedytest.NewAccount(t)
 	newMonitorRole(t, acct, "/asr/", monitorName)
 	member := newInstance(t, acct, "member", memberOf(newCluster(t, acct, "multi", "postgres")))
-	refused(t, ended(t, acct, EnhancedMonitoring, remedytest.Case{Control: "RDS.6", Resource: *member.DBInstanceArn}), "the Multi-AZ cluster multi")
+	refused(t, remedytest.End(t, acct, EnhancedMonitoring, remedytest.Case{Control: "RDS.6", Resource: *member.DBInstanceArn}), "the Multi-AZ cluster multi")
 	for name, tt := range map[string]struct {
 		i     types.DBInstance
 		stuck string

@@ -28,7 +28,7 @@ func TestAnInstanceThatCopiesItsTagsIsRightAlready(t *testing.T) {
 	t.Parallel()
 	acct := remedytest.NewAccount(t)
 	i := newInstance(t, acct, "shop", func(in *rds.CreateDBInstanceInput) { in.CopyTagsToSnapshot = aws.Bool(true) })
-	if r := ended(t, acct, InstanceCopyTags, remedytest.Case{Control: "RDS.17", Resource: *i.DBInstanceArn}); r.State != asr.StateNothingToDo {
+	if r := remedytest.End(t, acct, InstanceCopyTags, remedytest.Case{Control: "RDS.17", Resource: *i.DBInstanceArn}); r.State != asr.StateNothingToDo {
 		t.Errorf("the run ended %s: %+v", r.State, r.Error)
 	}
 }
@@ -37,5 +37,5 @@ func TestMembersOfAuroraHaveNoSnapshotsOfTheirOwn(t *testing.T) {
 	t.Parallel()
 	acct := remedytest.NewAccount(t)
 	i := newInstance(t, acct, "writer", memberOf(newCluster(t, acct, "shop", "aurora-postgresql")))
-	refused(t, ended(t, acct, InstanceCopyTags, remedytest.Case{Control: "RDS.17", Resource: *i.DBInstanceArn}), "a member of the cluster shop")
+	refused(t, remedytest.End(t, acct, InstanceCopyTags, remedytest.Case{Control: "RDS.17", Resource: *i.DBInstanceArn}), "a member of the cluster shop")
 }

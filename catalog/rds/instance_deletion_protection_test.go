@@ -28,7 +28,7 @@ func TestAProtectedInstanceIsRightAlready(t *testing.T) {
 	t.Parallel()
 	acct := remedytest.NewAccount(t)
 	i := newInstance(t, acct, "shop", func(in *rds.CreateDBInstanceInput) { in.DeletionProtection = aws.Bool(true) })
-	if r := ended(t, acct, InstanceDeletionProtection, remedytest.Case{Control: "RDS.8", Resource: *i.DBInstanceArn}); r.State != asr.StateNothingToDo {
+	if r := remedytest.End(t, acct, InstanceDeletionProtection, remedytest.Case{Control: "RDS.8", Resource: *i.DBInstanceArn}); r.State != asr.StateNothingToDo {
 		t.Errorf("the run ended %s: %+v", r.State, r.Error)
 	}
 }
@@ -37,7 +37,7 @@ func TestMembersOfClustersAreProtectedWithTheirCluster(t *testing.T) {
 	t.Parallel()
 	acct := remedytest.NewAccount(t)
 	i := newInstance(t, acct, "writer", memberOf(newCluster(t, acct, "shop", "aurora-mysql")))
-	refused(t, ended(t, acct, InstanceDeletionProtection, remedytest.Case{Control: "RDS.8", Resource: *i.DBInstanceArn}), "a member of the cluster shop")
+	refused(t, remedytest.End(t, acct, InstanceDeletionProtection, remedytest.Case{Control: "RDS.8", Resource: *i.DBInstanceArn}), "a member of the cluster shop")
 }
 
 func TestAStoppedInstanceIsRefused(t *testing.T) {
@@ -46,5 +46,5 @@ func TestAStoppedInstanceIsRefused(t *testing.T) {
 	i := newInstance(t, acct, "shop")
 	_, err := rds.NewFromConfig(acct.Config).StopDBInstance(t.Context(), &rds.StopDBInstanceInput{DBInstanceIdentifier: i.DBInstanceIdentifier})
 	remedytest.Must(t, 0, err)
-	refused(t, ended(t, acct, InstanceDeletionProtection, remedytest.Case{Control: "RDS.8", Resource: *i.DBInstanceArn}), "stopped")
+	refused(t, remedytest.End(t, acct, InstanceDeletionProtection, remedytest.Case{Control: "RDS.8", Resource: *i.DBInstanceArn}), "stopped")
 }

@@ -48,15 +48,6 @@ func drop(t *testing.T, acct *remedytest.Account, name string) func() {
 	}
 }
 
-// ended runs a remediation and says how that ended.
-func ended[P, S any](t *testing.T, acct *remedytest.Account, u remedy.Unit[P, S], c remedytest.Case) asr.Run {
-	t.Helper()
-	h := remedytest.NewHarness(acct, u)
-	r, err := h.Request(t.Context(), c, false)
-	r, err = h.Drive(t.Context(), remedytest.Must(t, r, err).ID)
-	return remedytest.Must(t, r, err)
-}
-
 // refused checks that a run ended before it did anything, and says why.
 func refused(t *testing.T, r asr.Run, why string) {
 	t.Helper()

@@ -40,7 +40,7 @@ func TestAnInstanceThatIsUpgradedIsRightAlready(t *testing.T) {
 	t.Parallel()
 	acct := remedytest.NewAccount(t)
 	i := newInstance(t, acct, "shop", func(in *rds.CreateDBInstanceInput) { in.AutoMinorVersionUpgrade = aws.Bool(true) })
-	if r := ended(t, acct, MinorUpgrades, remedytest.Case{Control: "RDS.13", Resource: *i.DBInstanceArn}); r.State != asr.StateNothingToDo {
+	if r := remedytest.End(t, acct, MinorUpgrades, remedytest.Case{Control: "RDS.13", Resource: *i.DBInstanceArn}); r.State != asr.StateNothingToDo {
 		t.Errorf("the run ended %s: %+v", r.State, r.Error)
 	}
 }
@@ -50,7 +50,7 @@ func TestAMemberOfAStoppedMultiAZClusterIsRefused(t *testing.T) {
 	acct := remedytest.NewAccount(t)
 	i := newInstance(t, acct, "member", memberOf(newCluster(t, acct, "multi", "postgres")))
 	stopCluster(t, acct, "multi")
-	refused(t, ended(t, acct, MinorUpgrades, remedytest.Case{Control: "RDS.13", Resource: *i.DBInstanceArn}), "stopped")
+	refused(t, remedytest.End(t, acct, MinorUpgrades, remedytest.Case{Control: "RDS.13", Resource: *i.DBInstanceArn}), "stopped")
 }
 
 func TestEnginesThatRDSDoesNotUpgradeAreRefused(t *testing.T) {

@@ -30,7 +30,7 @@ func TestAnInstanceThatIsPrivateAlreadyIsNoFailure(t *testing.T) {
 	acct := remedytest.NewAccount(t)
 	i := newInstance(t, acct, "shop")
 	change(t, acct, rds.ModifyDBInstanceInput{DBInstanceIdentifier: aws.String("shop"), PubliclyAccessible: aws.Bool(false)})()
-	if r := ended(t, acct, NotPublic, remedytest.Case{Control: "RDS.2", Resource: *i.DBInstanceArn}); r.State != asr.StateNothingToDo {
+	if r := remedytest.End(t, acct, NotPublic, remedytest.Case{Control: "RDS.2", Resource: *i.DBInstanceArn}); r.State != asr.StateNothingToDo {
 		t.Errorf("the run ended %s: %+v", r.State, r.Error)
 	}
 }

@@ -106,7 +106,7 @@ func TestAClusterSnapshotIsEncryptedByWayOfAClusterAndGoesLast(t *testing.T) {
 	t.Parallel()
 	acct := remedytest.NewAccount(t)
 	newClusterSnapshots(t, acct, "aurora-mysql", "snap")
-	r := ended(t, acct, EncryptSnapshot, remedytest.Case{Control: "RDS.4", Resource: acct.Expand(clusterSnapshot, "snap")})
+	r := remedytest.End(t, acct, EncryptSnapshot, remedytest.Case{Control: "RDS.4", Resource: acct.Expand(clusterSnapshot, "snap")})
 	var calls []string
 	for _, c := range acct.Sandbox.Calls() {
 		if c.Account == acct.ID && !strings.HasPrefix(c.Operation, "Describe") {
@@ -125,11 +125,11 @@ func TestWhatADeadRunLeftIsFinishedByTheNext(t *testing.T) {
 	newClusterSnapshots(t, acct, "aurora-mysql", "snap")
 	c := remedytest.Case{Control: "RDS.4", Resource: acct.Expand(clusterSnapshot, "snap")}
 	heal := acct.Sandbox.Fault(sandbox.Fault{Service: "rds", Operation: "CreateDBClusterSnapshot", Account: acct.ID, Code: "SnapshotQuotaExceeded"})
-	if r := ended(t, acct, EncryptSnapshot, c); r.Error == nil || r.State == asr.StateVerified {
+	if r := remedytest.End(t, acct, EncryptSnapshot, c); r.Error == nil || r.State == asr.StateVerified {
 		t.Fatalf("without a snapshot the run ended %s", r.State)
 	}
 	heal()
-	r := ended(t, acct, EncryptSnapshot, c)
+	r := remedytest.End(t, acct, EncryptSnapshot, c)
 	if r.State != asr.StateVerified || len(r.Plan.Changes) != 3 || r.Plan.Changes[2].String() != "restored: true → none" {
 		t.Errorf("the run ended %s: %+v %+v", r.State, r.Plan, r.Error)
 	}
@@ -147,7 +147,7 @@ func TestARestoredClusterIsNotDeletedWhileItIsAllThatIsLeft(t *testing.T) {
 	remedytest.Must(t, 0, restoreCluster(t.Context(), acct.Config, on))
 	_, err := api.DeleteDBClusterSnapshot(t.Context(), &rds.DeleteDBClusterSnapshotInput{DBClusterSnapshotIdentifier: aws.String("snap")})
 	remedytest.Must(t, 0, err)
-	if r := ended(t, acct, EncryptSnapshot, c); r.State != asr.StateVerified {
+	if r := remedytest.End(t, acct, EncryptSnapshot, c); r.State != asr.StateVerified {
 		t.Errorf("the run ended %s: %+v", r.State, r.Error)
 	}
 	if seen := string(lookClusterSnapshot(acct, "snap-encrypted").See(t)); !strings.Contains(seen, `"StorageEncrypted":true`) {
@@ -161,7 +161,7 @@ func TestSnapshotsAndClustersThatAreBeingMadeAreWaitedFor(t *testing.T) {
 	newClusterSnapshots(t, acct, "aurora-mysql", "snap")
 	acct.Sandbox.Slow(3)
 	defer acct.Sandbox.Slow(0)
-	if r := ended(t, acct, EncryptSnapshot, remedytest.Case{Control: "RDS.4", Resource: acct.Expand(clusterSnapshot, "snap")}); r.State != asr.StateVerified {
+	if r := remedytest.End(t, acct, EncryptSnapshot, remedytest.Case{Control: "RDS.4", Resource: acct.Expand(clusterSnapshot, "snap")}); r.State != asr.StateVerified {
 		t.Errorf("the run ended %s: %+v", r.State, r.Error)
 	}
 }
@@ -189,7 +189,7 @@ func TestASnapshotOfTheRightNameIsNoProof(t *testing.T) {
 	api := newSnapshots(t, acct, "snap", "other")
 	_, err := api.CopyDBSnapshot(t.Context(), &rds.CopyDBSnapshotInput{SourceDBSnapshotIdentifier: aws.String("other"), TargetDBSnapshotIdentifier: aws.String("snap-encrypted"), KmsKeyId: aws.String("alias/aws/rds")})
 	remedytest.Must(t, 0, err)
-	refused(t, ended(t, acct, EncryptSnapshot, remedytest.Case{Control: "RDS.4", Resource: acct.Expand(snapshot, "snap")}), "snap-encrypted exists")
+	refused(t, remedytest.End(t, acct, EncryptSnapshot, remedytest.Case{Control: "RDS.4", Resource: acct.Expand(snapshot, "snap")}), "snap-encrypted exists")
 }
 
 func TestAClusterOfTheRightNameIsNoProof(t *testing.T) {
@@ -197,7 +197,7 @@ func TestAClusterOfTheRightNameIsNoProof(t *testing.T) {
 	acct := remedytest.NewAccount(t)
 	newClusterSnapshots(t, acct, "aurora-mysql", "snap")
 	newCluster(t, acct, "snap-encrypted", "aurora-mysql")
-	refused(t, ended(t, acct, EncryptSnapshot, remedytest.Case{Control: "RDS.4", Resource: acct.Expand(clusterSnapshot, "snap")}), "a cluster snap-encrypted exists")
+	refused(t, remedytest.End(t, acct, EncryptSnapshot, remedytest.Case{Control: "RDS.4", Resource: acct.Expand(clusterSnapshot, "snap")}), "a cluster snap-encrypted exists")
 }
 
 func TestACopyThatIsNotEncryptedIsNoProof(t *testing.T) {
@@ -233,7 +233,7 @@ func TestASecondRunTakesTheCopyOfTheFirstForWhatItIs(t *testing.T) {
 	c := remedytest.Case{Control: "RDS.4", Resource: acct.Expand(snapshot, "snap")}
 	on := remedy.On[key]{Target: asr.Target{Partition: "aws", Account: acct.ID, Region: acct.Region, Name: "snap", ID: c.Resource}, Params: EncryptSnapshot.Controls["RDS.4"], Call: asr.Call{Run: "r-dead"}}
 	remedytest.Must(t, 0, copyInstance(t.Context(), acct.Config, on)) // and then the run died
-	r := ended(t, acct, EncryptSnapshot, c)
+	r := remedytest.End(t, acct, EncryptSnapshot, c)
 	if r.State != asr.StateVerified || len(r.Plan.Changes) != 1 || r.Plan.Changes[0].String() != "plain: true → false" {
 		t.Errorf("the run ended %s: %+v %+v", r.State, r.Plan, r.Error)
 	}
@@ -245,7 +245,7 @@ func TestAnEncryptedSnapshotIsRightAlready(t *testing.T) {
 	api := newSnapshots(t, acct, "snap")
 	_, err := api.CopyDBSnapshot(t.Context(), &rds.CopyDBSnapshotInput{SourceDBSnapshotIdentifier: aws.String("snap"), TargetDBSnapshotIdentifier: aws.String("safe"), KmsKeyId: aws.String("alias/aws/rds")})
 	remedytest.Must(t, 0, err)
-	if r := ended(t, acct, EncryptSnapshot, remedytest.Case{Control: "RDS.4", Resource: acct.Expand(snapshot, "safe")}); r.State != asr.StateNothingToDo {
+	if r := remedytest.End(t, acct, EncryptSnapshot, remedytest.Case{Control: "RDS.4", Resource: acct.Expand(snapshot, "safe")}); r.State != asr.StateNothingToDo {
 		t.Errorf("the run ended %s: %+v", r.State, r.Error)
 	}
 }
@@ -258,7 +258,7 @@ func TestAutomatedSnapshotsAreRefusedBeforeACopyIsMade(t *testing.T) {
 	own, err := api.DescribeDBSnapshots(t.Context(), &rds.DescribeDBSnapshotsInput{SnapshotType: aws.String("automated")})
 	clusters, err2 := api.DescribeDBClusterSnapshots(t.Context(), &rds.DescribeDBClusterSnapshotsInput{SnapshotType: aws.String("automated")})
 	for _, arn := range []string{*remedytest.Must(t, own, err).DBSnapshots[0].DBSnapshotArn, *remedytest.Must(t, clusters, err2).DBClusterSnapshots[0].DBClusterSnapshotArn} {
-		refused(t, ended(t, acct, EncryptSnapshot, remedytest.Case{Control: "RDS.4", Resource: arn}), "automated snapshots can't be deleted by hand")
+		refused(t, remedytest.End(t, acct, EncryptSnapshot, remedytest.Case{Control: "RDS.4", Resource: arn}), "automated snapshots can't be deleted by hand")
 	}
 	after, err := api.DescribeDBSnapshots(t.Context(), &rds.DescribeDBSnapshotsInput{})
 	if n := len(remedytest.Must(t, after, err).DBSnapshots); n != 1 {
@@ -305,8 +305,8 @@ func TestALongNameIsRefusedAndNotCut(t *testing.T) {
 	acct := remedytest.NewAccount(t)
 	fits, long := strings.Repeat("n", 53), strings.Repeat("n", 54) // with -encrypted 63 and 64
 	newClusterSnapshots(t, acct, "aurora-mysql", fits, long)
-	refused(t, ended(t, acct, EncryptSnapshot, remedytest.Case{Control: "RDS.4", Resource: acct.Expand(clusterSnapshot, long)}), "longer than 63 characters")
-	if r := ended(t, acct, EncryptSnapshot, remedytest.Case{Control: "RDS.4", Resource: acct.Expand(clusterSnapshot, fits)}); r.State != asr.StateVerified {
+	refused(t, remedytest.End(t, acct, EncryptSnapshot, remedytest.Case{Control: "RDS.4", Resource: acct.Expand(clusterSnapshot, long)}), "longer than 63 characters")
+	if r := remedytest.End(t, acct, EncryptSnapshot, remedytest.Case{Control: "RDS.4", Resource: acct.Expand(clusterSnapshot, fits)}); r.State != asr.StateVerified {
 		t.Errorf("the run ended %s: %+v", r.State, r.Error)
 	}
 }

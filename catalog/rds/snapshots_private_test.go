@@ -69,7 +69,7 @@ func TestSnapshotsOfNeptuneAreMadePrivateToo(t *testing.T) {
 	acct := remedytest.NewAccount(t)
 	api := newClusterSnapshots(t, acct, "neptune", "graph")
 	share(t, api, clusterSnapshot, "graph", everybody)
-	if r := ended(t, acct, SnapshotsPrivate, remedytest.Case{Control: "RDS.1", Resource: acct.Expand(clusterSnapshot, "graph")}); r.State != asr.StateVerified {
+	if r := remedytest.End(t, acct, SnapshotsPrivate, remedytest.Case{Control: "RDS.1", Resource: acct.Expand(clusterSnapshot, "graph")}); r.State != asr.StateVerified {
 		t.Errorf("the run ended %s: %+v", r.State, r.Error)
 	}
 }
@@ -79,7 +79,7 @@ func TestASnapshotWithAShortHyphenatedNameIsMadePrivateToo(t *testing.T) {
 	acct := remedytest.NewAccount(t)
 	api := newSnapshots(t, acct, "a-b")
 	share(t, api, snapshot, "a-b", everybody)
-	if r := ended(t, acct, SnapshotsPrivate, remedytest.Case{Control: "RDS.1", Resource: acct.Expand(snapshot, "a-b")}); r.State != asr.StateVerified {
+	if r := remedytest.End(t, acct, SnapshotsPrivate, remedytest.Case{Control: "RDS.1", Resource: acct.Expand(snapshot, "a-b")}); r.State != asr.StateVerified {
 		t.Errorf("the run ended %s: %+v", r.State, r.Error)
 	}
 }
@@ -91,7 +91,7 @@ func TestASnapshotThatIsSharedByNameOnlyIsRightAlready(t *testing.T) {
 	newClusterSnapshots(t, acct, "aurora-mysql", "snap")
 	for _, kind := range []string{snapshot, clusterSnapshot} {
 		share(t, api, kind, "snap", "222222222222")
-		if r := ended(t, acct, SnapshotsPrivate, remedytest.Case{Control: "RDS.1", Resource: acct.Expand(kind, "snap")}); r.State != asr.StateNothingToDo {
+		if r := remedytest.End(t, acct, SnapshotsPrivate, remedytest.Case{Control: "RDS.1", Resource: acct.Expand(kind, "snap")}); r.State != asr.StateNothingToDo {
 			t.Errorf("%s: the run ended %s: %+v", kind, r.State, r.Error)
 		}
 	}
@@ -103,7 +103,7 @@ func TestSnapshotsThatRDSOrAWSBackupHasMadeAreLookedAtAndNotChanged(t *testing.T
 	acct := remedytest.NewAccount(t)
 	api := newSnapshots(t, acct)
 	own, err := api.DescribeDBSnapshots(t.Context(), &rds.DescribeDBSnapshotsInput{SnapshotType: aws.String("automated")})
-	if r := ended(t, acct, SnapshotsPrivate, remedytest.Case{Control: "RDS.1", Resource: *remedytest.Must(t, own, err).DBSnapshots[0].DBSnapshotArn}); r.State != asr.StateNothingToDo {
+	if r := remedytest.End(t, acct, SnapshotsPrivate, remedytest.Case{Control: "RDS.1", Resource: *remedytest.Must(t, own, err).DBSnapshots[0].DBSnapshotArn}); r.State != asr.StateNothingToDo {
 		t.Errorf("a private one: the run ended %s: %+v", r.State, r.Error)
 	}
 	public := answering(func(any) any {

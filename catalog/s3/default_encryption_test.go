@@ -30,15 +30,6 @@ func encrypt(t *testing.T, acct *remedytest.Account, name string, by types.Serve
 	remedytest.Must(t, name, err)
 }
 
-// ended runs a unit on a bucket to its end.
-func ended[P, S any](t *testing.T, acct *remedytest.Account, u remedy.Unit[P, S], c remedytest.Case) asr.Run {
-	t.Helper()
-	h := remedytest.NewHarness(acct, u)
-	r, err := h.Request(t.Context(), c, false)
-	r, err2 := h.Drive(t.Context(), remedytest.Must(t, r, err).ID)
-	return remedytest.Must(t, r, err2)
-}
-
 func TestDefaultEncryption(t *testing.T) {
 	t.Parallel()
 	acct := remedytest.NewAccount(t)
@@ -71,7 +62,7 @@ func TestEncryptionThatIsThereIsNotReplaced(t *testing.T) {
 	name := newBucket(t, acct, "set")
 	for params, by := range map[string]types.ServerSideEncryption{"": types.ServerSideEncryptionAes256, `{"key":"` + aKey + `"}`: types.ServerSideEncryptionAwsKms, `{"key":"alias/mine"}`: types.ServerSideEncryptionAwsKmsDsse} {
 		encrypt(t, acct, name, by, "", false)
-		if r := ended(t, acct, DefaultEncryption, remedytest.Case{Control: "S3.4", Resource: name, Params: params}); r.State != asr.StateNothingToDo {
+		if r := remedytest.End(t, acct, DefaultEncryption, remedytest.Case{Control: "S3.4", Resource: name, Params: params}); r.State != asr.StateNothingToDo {
 			t.Errorf("%s: the run ended %s: %+v", by, r.State, r.Error)
 		}
 	}
@@ -82,7 +73,7 @@ func TestEncryptionThatIsThereIsNotReplaced(t *testing.T) {
 func TestABucketThatNobodySetAnythingOfIsEncryptedAlready(t *testing.T) {
 	t.Parallel()
 	acct := remedytest.NewAccount(t)
-	if r := ended(t, acct, DefaultEncryption, remedytest.Case{Control: "S3.4", Resource: bareBucket(t, acct, "fresh")}); r.State != asr.StateNothingToDo {
+	if r := remedytest.End(t, acct, DefaultEncryption, remedytest.Case{Control: "S3.4", Resource: bareBucket(t, acct, "fresh")}); r.State != asr.StateNothingToDo {
 		t.Errorf("the run ended %s: %+v", r.State, r.Error)
 	}
 }
@@ -93,11 +84,11 @@ func TestLogsCanStillBeDelivered(t *testing.T) {
 	for _, service := range []string{"logging.s3.amazonaws.com", "logdelivery.elasticloadbalancing.amazonaws.com"} {
 		name := newBucket(t, acct, strings.ReplaceAll(service, ".", "-")[:12])
 		putPolicy(t, acct, name, `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":["x.amazonaws.com","`+service+`"]},"Action":"s3:PutObject","Resource":"arn:aws:s3:::NAME/*"}]}`)
-		r := ended(t, acct, DefaultEncryption, remedytest.Case{Control: "S3.4", Resource: name, Params: `{"key":"` + aKey + `"}`})
+		r := remedytest.End(t, acct, DefaultEncryption, remedytest.Case{Control: "S3.4", Resource: name, Params: `{"key":"` + aKey + `"}`})
 		if r.State != asr.StateCannotPlan || r.Error.Code != asr.CodeRefused || !strings.Contains(r.Error.Message, service) {
 			t.Errorf("%s: the run ended %s: %+v", service, r.State, r.Error)
 		}
-		if r := ended(t, acct, DefaultEncryption, remedytest.Case{Control: "S3.4", Resource: name}); r.State != asr.StateNothingToDo {
+		if r := remedytest.End(t, acct, DefaultEncryption, remedytest.Case{Control: "S3.4", Resource: name}); r.State != asr.StateNothingToDo {
 			t.Errorf("%s and no key: the run ended %s: %+v", service, r.State, r.Error)
 		}
 	}

@@ -104,7 +104,7 @@ func TestNotificationsThatAreThereAreNotOverwritten(t *testing.T) {
 	acct := remedytest.NewAccount(t)
 	name, topic := newBucket(t, acct, "told"), newTopic(t, acct, "uploads")
 	putNotifications(t, acct, name, theirNotifications(t, acct))
-	if r := ended(t, acct, EventNotifications, remedytest.Case{Control: "S3.11", Resource: name, Params: `{"events":["s3:ObjectAcl:Put"],"topic":"` + topic + `"}`}); r.State != asr.StateVerified {
+	if r := remedytest.End(t, acct, EventNotifications, remedytest.Case{Control: "S3.11", Resource: name, Params: `{"events":["s3:ObjectAcl:Put"],"topic":"` + topic + `"}`}); r.State != asr.StateVerified {
 		t.Fatalf("the run ended %s: %+v", r.State, r.Error)
 	}
 	got := notificationsOf(t, acct, name)
@@ -121,7 +121,7 @@ func TestAnyNotificationIsEnoughUnlessTypesAreAskedFor(t *testing.T) {
 	c.EventBridgeConfiguration = nil
 	putNotifications(t, acct, name, c)
 	for _, params := range []string{"", `{"events":["s3:ObjectRemoved:*","s3:ObjectRemoved:DeleteMarkerCreated"]}`} {
-		if r := ended(t, acct, EventNotifications, remedytest.Case{Control: "S3.11", Resource: name, Params: params}); r.State != asr.StateNothingToDo {
+		if r := remedytest.End(t, acct, EventNotifications, remedytest.Case{Control: "S3.11", Resource: name, Params: params}); r.State != asr.StateNothingToDo {
 			t.Errorf("%s: the run ended %s: %+v", params, r.State, r.Error)
 		}
 	}

@@ -22,13 +22,13 @@ func TestTheLogBucketPassesTheOtherControls(t *testing.T) {
 	t.Parallel()
 	acct := remedytest.NewAccount(t)
 	api, logs := s3.NewFromConfig(acct.Config), "asr-access-logs-"+acct.ID+"-eu-west-1"
-	if r := ended(t, acct, AccessLogging, remedytest.Case{Control: "S3.9", Resource: newBucket(t, acct, "data")}); r.State != asr.StateVerified {
+	if r := remedytest.End(t, acct, AccessLogging, remedytest.Case{Control: "S3.9", Resource: newBucket(t, acct, "data")}); r.State != asr.StateVerified {
 		t.Fatalf("the run ended %s: %+v", r.State, r.Error)
 	}
 	arn := acct.Expand(bucket, logs)
 	for control, r := range map[string]asr.Run{
-		"S3.2": ended(t, acct, BlockPublicAccess, remedytest.Case{Control: "S3.2", Resource: arn}), "S3.4": ended(t, acct, DefaultEncryption, remedytest.Case{Control: "S3.4", Resource: arn}),
-		"S3.5": ended(t, acct, TLSOnly, remedytest.Case{Control: "S3.5", Resource: arn}), "S3.6": ended(t, acct, RestrictOtherAccounts, remedytest.Case{Control: "S3.6", Resource: arn}),
+		"S3.2": remedytest.End(t, acct, BlockPublicAccess, remedytest.Case{Control: "S3.2", Resource: arn}), "S3.4": remedytest.End(t, acct, DefaultEncryption, remedytest.Case{Control: "S3.4", Resource: arn}),
+		"S3.5": remedytest.End(t, acct, TLSOnly, remedytest.Case{Control: "S3.5", Resource: arn}), "S3.6": remedytest.End(t, acct, RestrictOtherAccounts, remedytest.Case{Control: "S3.6", Resource: arn}),
 	} {
 		if r.State != asr.StateNothingToDo {
 			t.Errorf("%s: the run on the log bucket ended %s: %+v %+v", control, r.State, r.Plan, r.Error)
@@ -40,7 +40,7 @@ func TestTheLogBucketPassesTheOtherControls(t *testing.T) {
 			t.Errorf("the log bucket's ACL has %+v", g.Grantee)
 		}
 	}
-	r := ended(t, acct, AccessLogging, remedytest.Case{Control: "S3.9", Resource: arn})
+	r := remedytest.End(t, acct, AccessLogging, remedytest.Case{Control: "S3.9", Resource: arn})
 	if r.State != asr.StateCannotPlan || r.Error.Code != asr.CodeRefused || !strings.Contains(r.Error.Do, "suppress") {
 		t.Errorf("logging the log bucket ended %s: %+v", r.State, r.Error)
 	}

@@ -95,9 +95,9 @@ func TestABlockThatDidNotTakeIsNoSuccess(t *testing.T) {
 		return u
 	}
 	for control, r := range map[string]asr.Run{
-		"S3.1":         ended(t, acct, deaf(AccountBlockPublicAccess), remedytest.Case{Control: "S3.1"}),
-		"S3.2":         ended(t, acct, deaf(BlockPublicAccess), remedytest.Case{Control: "S3.2", Resource: acct.Expand(bucket, newBucket(t, acct, "a"))}),
-		"CloudTrail.6": ended(t, acct, deaf(BlockPublicAccess), remedytest.Case{Control: "CloudTrail.6", Resource: newBucket(t, acct, "b")}),
+		"S3.1":         remedytest.End(t, acct, deaf(AccountBlockPublicAccess), remedytest.Case{Control: "S3.1"}),
+		"S3.2":         remedytest.End(t, acct, deaf(BlockPublicAccess), remedytest.Case{Control: "S3.2", Resource: acct.Expand(bucket, newBucket(t, acct, "a"))}),
+		"CloudTrail.6": remedytest.End(t, acct, deaf(BlockPublicAccess), remedytest.Case{Control: "CloudTrail.6", Resource: newBucket(t, acct, "b")}),
 	} {
 		if r.State != asr.StatePartly && r.State != asr.StateFailed || r.Error == nil {
 			t.Errorf("%s: the run ended %s: %+v", control, r.State, r.Error)

@@ -185,7 +185,7 @@ func TestStatementsAreMendedAndNotDeniedAgainAndAgain(t *testing.T) {
 	name := newBucket(t, acct, "twice")
 	putPolicy(t, acct, name, policyWith(statement(`"Principal":{"AWS":"`+partner+`"},"Action":"s3:*"`)))
 	for _, want := range []asr.State{asr.StateVerified, asr.StateNothingToDo} {
-		if r := ended(t, acct, RestrictOtherAccounts, remedytest.Case{Control: "S3.6", Resource: acct.Expand(bucket, name)}); r.State != want {
+		if r := remedytest.End(t, acct, RestrictOtherAccounts, remedytest.Case{Control: "S3.6", Resource: acct.Expand(bucket, name)}); r.State != want {
 			t.Fatalf("the run ended %s, want %s: %+v", r.State, want, r.Error)
 		}
 	}
@@ -199,7 +199,7 @@ func TestStatementsAreMendedAndNotDeniedAgainAndAgain(t *testing.T) {
 func TestABucketWithoutAPolicyIsRightAlready(t *testing.T) {
 	t.Parallel()
 	acct := remedytest.NewAccount(t)
-	if r := ended(t, acct, RestrictOtherAccounts, remedytest.Case{Control: "S3.6", Resource: acct.Expand(bucket, newBucket(t, acct, "none"))}); r.State != asr.StateNothingToDo {
+	if r := remedytest.End(t, acct, RestrictOtherAccounts, remedytest.Case{Control: "S3.6", Resource: acct.Expand(bucket, newBucket(t, acct, "none"))}); r.State != asr.StateNothingToDo {
 		t.Errorf("the run ended %s: %+v", r.State, r.Error)
 	}
 }

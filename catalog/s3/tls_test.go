@@ -149,7 +149,7 @@ func TestASecondRunAddsNoSecondStatement(t *testing.T) {
 			putPolicy(t, acct, name, was)
 		}
 		for _, want := range []asr.State{asr.StateVerified, asr.StateNothingToDo} {
-			if r := ended(t, acct, TLSOnly, remedytest.Case{Control: "S3.5", Resource: acct.Expand(bucket, name)}); r.State != want {
+			if r := remedytest.End(t, acct, TLSOnly, remedytest.Case{Control: "S3.5", Resource: acct.Expand(bucket, name)}); r.State != want {
 				t.Errorf("%s: the run ended %s, want %s: %+v", what, r.State, want, r.Error)
 			}
 		}
@@ -172,11 +172,11 @@ func TestTheRefusalToChangeAPublicPolicyIsExplained(t *testing.T) {
 	acct := remedytest.NewAccount(t)
 	name := newBucket(t, acct, "closed")
 	putPolicy(t, acct, name, policyWith(statement(`"Sid":"Website","Principal":"*","Action":"s3:GetObject"`), statement(`"Sid":"Partner","Principal":{"AWS":"222222222222"},"Action":"s3:*"`)))
-	if r := ended(t, acct, BlockPublicAccess, remedytest.Case{Control: "S3.2", Resource: acct.Expand(bucket, name)}); r.State != asr.StateVerified {
+	if r := remedytest.End(t, acct, BlockPublicAccess, remedytest.Case{Control: "S3.2", Resource: acct.Expand(bucket, name)}); r.State != asr.StateVerified {
 		t.Fatalf("the run ended %s: %+v", r.State, r.Error)
 	}
 	for control, r := range map[string]asr.Run{
-		"S3.5": ended(t, acct, TLSOnly, remedytest.Case{Control: "S3.5", Resource: acct.Expand(bucket, name)}), "S3.6": ended(t, acct, RestrictOtherAccounts, remedytest.Case{Control: "S3.6", Resource: acct.Expand(bucket, name)}),
+		"S3.5": remedytest.End(t, acct, TLSOnly, remedytest.Case{Control: "S3.5", Resource: acct.Expand(bucket, name)}), "S3.6": remedytest.End(t, acct, RestrictOtherAccounts, remedytest.Case{Control: "S3.6", Resource: acct.Expand(bucket, name)}),
 	} {
 		if r.State != asr.StateFailed || r.Error.Code != asr.CodeDenied || !strings.Contains(r.Error.Do, "Block Public Access") {
 			t.Errorf("%s: the run ended %s: %+v", control, r.State, r.Error)

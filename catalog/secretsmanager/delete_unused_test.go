@@ -28,10 +28,7 @@ func newSecret(t *testing.T, acct *remedytest.Account, name string, made, read i
 
 // end runs a remediation and says how it ended.
 func end(t *testing.T, acct *remedytest.Account, arn string) asr.Run {
-	h := remedytest.NewHarness(acct, DeleteUnused)
-	r, err := h.Request(t.Context(), remedytest.Case{Control: "SecretsManager.3", Resource: arn}, false)
-	r, err = h.Drive(t.Context(), remedytest.Must(t, r, err).ID)
-	return remedytest.Must(t, r, err)
+	return remedytest.End(t, acct, DeleteUnused, remedytest.Case{Control: "SecretsManager.3", Resource: arn})
 }
 
 func TestDeleteUnused(t *testing.T) {

@@ -47,7 +47,7 @@ func TestAFailureIsReportedAsAFailure(t *testing.T) {
 		Service: "secretsmanager", Operation: "RotateSecret", Account: acct.ID, Code: "InvalidRequestException", Message: "A previous rotation isn't complete. That rotation will be reattempted.",
 	})
 	defer remove()
-	r := outcome(t, acct, RotationPeriod, remedytest.Case{Control: "SecretsManager.4", Resource: arn})
+	r := remedytest.End(t, acct, RotationPeriod, remedytest.Case{Control: "SecretsManager.4", Resource: arn})
 	if r.State != asr.StateFailed || r.Error.Code != asr.CodeAWS || !strings.Contains(r.Error.Message, "isn't complete") {
 		t.Errorf("the run ended %s: %+v, want failed in AWS's words", r.State, r.Error)
 	}
@@ -59,7 +59,7 @@ func TestAScheduleWithoutDaysIsUnderstood(t *testing.T) {
 	arn, function := newSecret(t, acct, "s", 0, 0), newFunction(t, acct)
 	for schedule, want := range map[string]asr.State{"rate(30 days)": asr.StateNothingToDo, "rate(91 days)": asr.StateVerified} {
 		rotating(t, acct, arn, function, rotation{On: true, Schedule: schedule})()
-		if r := outcome(t, acct, RotationPeriod, remedytest.Case{Control: "SecretsManager.4", Resource: arn}); r.State != want {
+		if r := remedytest.End(t, acct, RotationPeriod, remedytest.Case{Control: "SecretsManager.4", Resource: arn}); r.State != want {
 			t.Errorf("%s: the run ended %s: %+v, want %s", schedule, r.State, r.Error, want)
 		}
 	}
@@ -76,7 +76,7 @@ func TestTheLiveCredentialIsNotReplacedNow(t *testing.T) {
 		return remedytest.Must(t, out, err).VersionIdsToStages
 	}
 	before := versions()
-	if r := outcome(t, acct, RotationPeriod, remedytest.Case{Control: "SecretsManager.4", Resource: arn}); r.State != asr.StateVerified {
+	if r := remedytest.End(t, acct, RotationPeriod, remedytest.Case{Control: "SecretsManager.4", Resource: arn}); r.State != asr.StateVerified {
 		t.Fatalf("the run ended %s: %+v", r.State, r.Error)
 	}
 	out, err := api.GetSecretValue(t.Context(), &secretsmanager.GetSecretValueInput{SecretId: &arn})
@@ -110,7 +110,7 @@ func TestRotationThatFailsIsSaidSo(t *testing.T) {
 	for kind, days := range map[string]time.Duration{sandbox.SecretRotated: 100, sandbox.SecretChanged: 100} {
 		remedytest.Must(t, kind, acct.Sandbox.Backdate(t.Context(), acct.ID, kind, arn, time.Now().Add(-days*day)))
 	}
-	r := outcome(t, acct, RotationPeriod, remedytest.Case{Control: "SecretsManager.4", Resource: arn})
+	r := remedytest.End(t, acct, RotationPeriod, remedytest.Case{Control: "SecretsManager.4", Resource: arn})
 	if r.State != asr.StateCannotPlan || r.Error.Code != asr.CodeRefused || !strings.Contains(r.Error.Do, "function:rotate") {
 		t.Errorf("the run ended %s: %+v, want a refusal that names the function", r.State, r.Error)
 	}
@@ -123,7 +123,7 @@ func TestASecretThatWasLongNotRotatedIsFixedAllTheSame(t *testing.T) {
 	arn := newSecret(t, acct, "s", 400, 0)
 	rotating(t, acct, arn, newFunction(t, acct), rotation{On: true, Schedule: "365 days"})()
 	remedytest.Must(t, arn, acct.Sandbox.Backdate(t.Context(), acct.ID, sandbox.SecretRotated, arn, time.Now().Add(-300*day)))
-	if r := outcome(t, acct, RotationPeriod, remedytest.Case{Control: "SecretsManager.4", Resource: arn}); r.State != asr.StateVerified {
+	if r := remedytest.End(t, acct, RotationPeriod, remedytest.Case{Control: "SecretsManager.4", Resource: arn}); r.State != asr.StateVerified {
 		t.Errorf("the run ended %s: %+v", r.State, r.Error)
 	}
 }

@@ -57,14 +57,6 @@ func rotating(t *testing.T, acct *remedytest.Account, arn, function string, r ro
 	}
 }
 
-func outcome[P, S any](t *testing.T, acct *remedytest.Account, u remedy.Unit[P, S], c remedytest.Case) asr.Run {
-	t.Helper()
-	h := remedytest.NewHarness(acct, u)
-	r, err := h.Request(t.Context(), c, false)
-	r, err = h.Drive(t.Context(), remedytest.Must(t, r, err).ID)
-	return remedytest.Must(t, r, err)
-}
-
 func wholeSecret(acct *remedytest.Account, arn string) remedytest.View {
 	return acct.Boto("secretsmanager", "describe_secret", map[string]any{"SecretId": arn}, "").Without("LastChangedDate")
 }
@@ -105,8 +97,8 @@ func TestASecretThatNothingCanRotateIsRefused(t *testing.T) {
 	acct := remedytest.NewAccount(t)
 	arn := newSecret(t, acct, "plain", 0, 0)
 	for control, r := range map[string]asr.Run{
-		"SecretsManager.1": outcome(t, acct, Rotation, remedytest.Case{Control: "SecretsManager.1", Resource: arn}),
-		"SecretsManager.4": outcome(t, acct, RotationPeriod, remedytest.Case{Control: "SecretsManager.4", Resource: arn}),
+		"SecretsManager.1": remedytest.End(t, acct, Rotation, remedytest.Case{Control: "SecretsManager.1", Resource: arn}),
+		"SecretsManager.4": remedytest.End(t, acct, RotationPeriod, remedytest.Case{Control: "SecretsManager.4", Resource: arn}),
 	} {
 		if r.State != asr.StateCannotPlan || r.Error.Code != asr.CodeRefused || !strings.HasPrefix(r.Error.Do, "set one up") {
 			t.Errorf("%s: the run ended %s: %+v, want a refusal", control, r.State, r.Error)
@@ -122,7 +114,7 @@ func TestAManagedSecretNeedsNoFunction(t *testing.T) {
 	})
 	arn := *remedytest.Must(t, out, err).ARN
 	rotating(t, acct, arn, "", rotation{On: true, Schedule: "365 days"})()
-	if r := outcome(t, acct, Rotation, remedytest.Case{Control: "SecretsManager.1", Resource: arn}); r.State != asr.StateVerified {
+	if r := remedytest.End(t, acct, Rotation, remedytest.Case{Control: "SecretsManager.1", Resource: arn}); r.State != asr.StateVerified {
 		t.Errorf("the run ended %s: %+v", r.State, r.Error)
 	}
 }
@@ -133,7 +125,7 @@ func TestAScheduleExpressionThatIsOftenEnoughStays(t *testing.T) {
 	arn, function := newSecret(t, acct, "s", 0, 0), newFunction(t, acct)
 	for _, schedule := range []string{"rate(12 hours)", "rate(90 days)", "90 days", "1 day"} {
 		rotating(t, acct, arn, function, rotation{On: true, Schedule: schedule})()
-		if r := outcome(t, acct, Rotation, remedytest.Case{Control: "SecretsManager.1", Resource: arn}); r.State != asr.StateNothingToDo {
+		if r := remedytest.End(t, acct, Rotation, remedytest.Case{Control: "SecretsManager.1", Resource: arn}); r.State != asr.StateNothingToDo {
 			t.Errorf("%s: the run ended %s: %+v", schedule, r.State, r.Error)
 		}
 	}
@@ -151,7 +143,7 @@ func TestAnErrorOnASecretThatRotatesAlreadyIsNoSuccess(t *testing.T) {
 	rotating(t, acct, arn, newFunction(t, acct), rotation{On: true, Schedule: "365 days"})()
 	remove := acct.Sandbox.Fault(sandbox.Fault{Service: "secretsmanager", Operation: "RotateSecret", Account: acct.ID, Code: "InvalidRequestException", Message: "no"})
 	defer remove()
-	if r := outcome(t, acct, Rotation, remedytest.Case{Control: "SecretsManager.1", Resource: arn}); r.State != asr.StateFailed || r.Error.Code != asr.CodeAWS {
+	if r := remedytest.End(t, acct, Rotation, remedytest.Case{Control: "SecretsManager.1", Resource: arn}); r.State != asr.StateFailed || r.Error.Code != asr.CodeAWS {
 		t.Errorf("the run ended %s: %+v, want failed", r.State, r.Error)
 	}
 }

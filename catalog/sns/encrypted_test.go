@@ -109,10 +109,7 @@ func TestEncrypted(t *testing.T) {
 // ended runs Encrypted on a topic to its end.
 func ended(t *testing.T, acct *remedytest.Account, arn, params string) asr.Run {
 	t.Helper()
-	h := remedytest.NewHarness(acct, Encrypted)
-	r, err := h.Request(t.Context(), remedytest.Case{Control: "SNS.1", Resource: arn, Params: params}, false)
-	r, err2 := h.Drive(t.Context(), remedytest.Must(t, r, err).ID)
-	return remedytest.Must(t, r, err2)
+	return remedytest.End(t, acct, Encrypted, remedytest.Case{Control: "SNS.1", Resource: arn, Params: params})
 }
 
 func TestATopicWithAnyKeyIsRightAlready(t *testing.T) {

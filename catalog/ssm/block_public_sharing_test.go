@@ -54,7 +54,7 @@ func TestSharingThatIsBlockedIsRightAlready(t *testing.T) {
 	t.Parallel()
 	acct := remedytest.NewAccount(t)
 	setSharing(t, acct, blocked)()
-	if r := ended(t, acct, BlockPublicSharing, remedytest.Case{Control: "SSM.7"}); r.State != asr.StateNothingToDo {
+	if r := remedytest.End(t, acct, BlockPublicSharing, remedytest.Case{Control: "SSM.7"}); r.State != asr.StateNothingToDo {
 		t.Errorf("the run ended %s: %+v", r.State, r.Error)
 	}
 }

@@ -65,7 +65,7 @@ func TestADocumentWhoseNameHasADotIsFixedToo(t *testing.T) {
 	acct := remedytest.NewAccount(t)
 	arn := newDocument(t, acct, "team.patch-1.0_x")
 	share(t, acct, "team.patch-1.0_x", "", "all")()
-	if r := ended(t, acct, DocumentsPrivate, remedytest.Case{Control: "SSM.4", Resource: arn}); r.State != asr.StateVerified {
+	if r := remedytest.End(t, acct, DocumentsPrivate, remedytest.Case{Control: "SSM.4", Resource: arn}); r.State != asr.StateVerified {
 		t.Fatalf("the run ended %s: %+v", r.State, r.Error)
 	}
 	if got := shared(t, acct, "team.patch-1.0_x"); len(got) > 0 {
@@ -108,7 +108,7 @@ func TestADocumentThatNamedAccountsUseIsRightAlready(t *testing.T) {
 	acct := remedytest.NewAccount(t)
 	arn := newDocument(t, acct, "named")
 	share(t, acct, "named", "", "222222222222", "333333333333")()
-	if r := ended(t, acct, DocumentsPrivate, remedytest.Case{Control: "SSM.4", Resource: arn}); r.State != asr.StateNothingToDo {
+	if r := remedytest.End(t, acct, DocumentsPrivate, remedytest.Case{Control: "SSM.4", Resource: arn}); r.State != asr.StateNothingToDo {
 		t.Errorf("the run ended %s: %+v %+v", r.State, r.Plan, r.Error)
 	}
 }

@@ -74,14 +74,6 @@ func newInstance(t *testing.T, acct *remedytest.Account, profile string) string 
 	return *remedytest.Must(t, out, err).Instances[0].InstanceId
 }
 
-func ended[P, S any](t *testing.T, acct *remedytest.Account, u remedy.Unit[P, S], c remedytest.Case) asr.Run {
-	t.Helper()
-	h := remedytest.NewHarness(acct, u)
-	r, err := h.Request(t.Context(), c, false)
-	r, err = h.Drive(t.Context(), remedytest.Must(t, r, err).ID)
-	return remedytest.Must(t, r, err)
-}
-
 func attached(acct *remedytest.Account, role string) remedytest.View {
 	return acct.Boto("iam", "list_attached_role_policies", map[string]any{"RoleName": role}, "AttachedPolicies").
 		And(acct.Boto("iam", "list_role_policies", map[string]any{"RoleName": role}, "PolicyNames"))
@@ -163,7 +155,7 @@ func TestAProfileWithAPathIsFoundByItsName(t *testing.T) {
 	acct := remedytest.NewAccount(t)
 	newRole(t, acct, "/a/b/", "app", "")
 	id := newInstance(t, acct, newProfile(t, acct, "/a/b/", "app-profile", "app"))
-	if r := ended(t, acct, ManagedInstance, remedytest.Case{Control: "SSM.1", Resource: acct.Expand(instance, id)}); r.State != asr.StateVerified || r.Plan.Changes[0].Field() != "core.app" {
+	if r := remedytest.End(t, acct, ManagedInstance, remedytest.Case{Control: "SSM.1", Resource: acct.Expand(instance, id)}); r.State != asr.StateVerified || r.Plan.Changes[0].Field() != "core.app" {
 		t.Errorf("the run ended %s: %+v %+v", r.State, r.Plan, r.Error)
 	}
 }
@@ -180,7 +172,7 @@ func TestAProfileWithoutARoleIsRefusedWithAdvice(t *testing.T) {
 
 func refused(t *testing.T, acct *remedytest.Account, id, why string) {
 	t.Helper()
-	r := ended(t, acct, ManagedInstance, remedytest.Case{Control: "SSM.1", Resource: acct.Expand(instance, id)})
+	r := remedytest.End(t, acct, ManagedInstance, remedytest.Case{Control: "SSM.1", Resource: acct.Expand(instance, id)})
 	if r.State != asr.StateCannotPlan || r.Error.Code != asr.CodeRefused || !strings.Contains(r.Error.Message, why) || r.Error.Do == "" {
 		t.Errorf("the run ended %s: %+v, want a refusal: %s", r.State, r.Error, why)
 	}
@@ -217,7 +209,7 @@ func TestTheDeployedRoleGetsItsPolicyBack(t *testing.T) {
 	newRole(t, acct, "/asr/", "asr-ssm-instance", "")
 	newProfile(t, acct, "/asr/", "asr-ssm-instance", "asr-ssm-instance")
 	id := newInstance(t, acct, "")
-	if r := ended(t, acct, ManagedInstance, remedytest.Case{Control: "SSM.1", Resource: acct.Expand(instance, id)}); r.State != asr.StateVerified || len(r.Plan.Changes) != 2 {
+	if r := remedytest.End(t, acct, ManagedInstance, remedytest.Case{Control: "SSM.1", Resource: acct.Expand(instance, id)}); r.State != asr.StateVerified || len(r.Plan.Changes) != 2 {
 		t.Errorf("the run ended %s: %+v %+v", r.State, r.Plan, r.Error)
 	}
 }
@@ -236,7 +228,7 @@ func TestRightsThatComeOtherwiseAreEnough(t *testing.T) {
 	})
 	remedytest.Must(t, 0, err)
 	for name, id := range map[string]string{"another policy, and no agent": admin, "Default Host Management": newInstance(t, acct, "")} {
-		if r := ended(t, acct, ManagedInstance, remedytest.Case{Control: "SSM.1", Resource: acct.Expand(instance, id)}); r.State != asr.StateNothingToDo {
+		if r := remedytest.End(t, acct, ManagedInstance, remedytest.Case{Control: "SSM.1", Resource: acct.Expand(instance, id)}); r.State != asr.StateNothingToDo {
 			t.Errorf("%s: the run ended %s: %+v %+v", name, r.State, r.Plan, r.Error)
 		}
 	}
@@ -249,7 +241,7 @@ func TestAnErrorIsNotTakenForAPolicyThatIsMissing(t *testing.T) {
 	id := newInstance(t, acct, newProfile(t, acct, "/", "app", "app"))
 	remove := acct.Sandbox.Fault(sandbox.Fault{Service: "iam", Operation: "ListAttachedRolePolicies", Account: acct.ID, Status: 403, Code: "AccessDenied"})
 	defer remove()
-	if r := ended(t, acct, ManagedInstance, remedytest.Case{Control: "SSM.1", Resource: acct.Expand(instance, id)}); r.State != asr.StateCannotPlan || r.Error.Code != asr.CodeDenied {
+	if r := remedytest.End(t, acct, ManagedInstance, remedytest.Case{Control: "SSM.1", Resource: acct.Expand(instance, id)}); r.State != asr.StateCannotPlan || r.Error.Code != asr.CodeDenied {
 		t.Errorf("the run ended %s: %+v %+v", r.State, r.Plan, r.Error)
 	}
 }
