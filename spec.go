@@ -62,6 +62,12 @@ func Pass(role, service string) Grant {
 	return Grant{On: role, Actions: []string{"iam:PassRole"}, When: map[string]map[string]string{"StringEquals": {"iam:PassedToService": service}}}
 }
 
+// ServiceLinked returns the Grant to have AWS make a service's own role
+// ("macie.amazonaws.com") from its own template.
+func ServiceLinked(role, service string) Grant {
+	return Grant{On: role, Actions: []string{"iam:CreateServiceLinkedRole"}, When: map[string]map[string]string{"StringEquals": {"iam:AWSServiceName": service}}}
+}
+
 // WriteGrants are all grants of a session that may write.
 func (s Spec) WriteGrants() []Grant { return slices.Concat(s.Reads, s.Writes, s.Implied) }
 

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"strings"
 
 	"example.com/asr"
 )
@@ -95,6 +96,30 @@ func sameButSid(statement any, want map[string]any) bool {
 		}
 	}
 	return len(m) <= len(want)
+}
+
+// Texts are the texts of a policy's element, which stand alone or in a list.
+func Texts(v any) (all []string) {
+	list, ok := v.([]any)
+	if !ok {
+		list = []any{v}
+	}
+	for _, e := range list {
+		if s, ok := e.(string); ok {
+			all = append(all, s)
+		}
+	}
+	return all
+}
+
+// AccountOf is the account of a policy's principal, which stands alone or in an
+// ARN. The unique id that is left of a principal that was deleted has none, and
+// is returned as it is.
+func AccountOf(principal string) string {
+	if parts := strings.SplitN(principal, ":", 6); len(parts) == 6 {
+		return parts[4]
+	}
+	return principal
 }
 
 // loose folds what IAM takes for the same: a list of one and its element, any

@@ -6,6 +6,7 @@ import (
 
 	"example.com/asr"
 	"example.com/asr/remedy"
+	"example.com/asr/remedy/logbucket"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail/types"
@@ -40,15 +41,15 @@ func readRecording(ctx context.Context, cfg aws.Config, on remedy.On[store]) (r 
 
 // ourBucket is the bucket that lets CloudTrail deliver our trail's log:
 // https://docs.aws.amazon.com/awscloudtrail/latest/userguide/create-s3-bucket-policy-for-cloudtrail.html
-func ourBucket(on remedy.On[store]) LogBucket {
+func ourBucket(on remedy.On[store]) logbucket.Bucket {
 	arn, cloudTrail := on.Expand(bucket), map[string]any{"Service": "cloudtrail.amazonaws.com"}
-	return LogBucket{on.Target, on.Expand("{params.bucket}"), []map[string]any{{
+	return logbucket.Bucket{Target: on.Target, Name: on.Expand("{params.bucket}"), Policy: []map[string]any{{
 		"Sid": "AsrTrailLooks", "Effect": "Allow", "Principal": cloudTrail, "Action": "s3:GetBucketAcl", "Resource": arn,
 		"Condition": map[string]any{"StringEquals": map[string]any{"aws:SourceArn": on.Expand(ours)}},
 	}, {
 		"Sid": "AsrTrailDelivers", "Effect": "Allow", "Principal": cloudTrail, "Action": "s3:PutObject", "Resource": arn + "/AWSLogs/" + on.Account + "/*",
 		"Condition": map[string]any{"StringEquals": map[string]any{"aws:SourceArn": on.Expand(ours), "s3:x-amz-acl": "bucket-owner-full-control"}},
-	}, RequireTLS(arn)}}
+	}, logbucket.RequireTLS(arn)}}
 }
 
 // count counts a trail as ours, or as one that leaves us nothing to do.

@@ -5,8 +5,8 @@ import (
 	"slices"
 	"strings"
 
-	"example.com/asr/catalog/cloudtrail"
 	"example.com/asr/remedy"
+	"example.com/asr/remedy/logbucket"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/configservice"
 	"github.com/aws/aws-sdk-go-v2/service/configservice/types"
@@ -116,7 +116,7 @@ func (r *recording) findChannel(ctx context.Context, cfg aws.Config, api *config
 
 // ourBucket is the bucket that lets AWS Config deliver:
 // https://docs.aws.amazon.com/config/latest/developerguide/s3-bucket-policy.html
-func ourBucket(on remedy.On[delivery]) cloudtrail.LogBucket {
+func ourBucket(on remedy.On[delivery]) logbucket.Bucket {
 	arn := on.Expand(bucket)
 	allow := func(sid, action, resource string, when map[string]any) map[string]any {
 		when["aws:SourceAccount"] = on.Account
@@ -125,10 +125,10 @@ func ourBucket(on remedy.On[delivery]) cloudtrail.LogBucket {
 			"Condition": map[string]any{"StringEquals": when},
 		}
 	}
-	return cloudtrail.LogBucket{Target: on.Target, Name: on.Expand("{params.bucket}"), Policy: []map[string]any{
+	return logbucket.Bucket{Target: on.Target, Name: on.Expand("{params.bucket}"), Policy: []map[string]any{
 		allow("AsrConfigLooks", "s3:GetBucketAcl", arn, map[string]any{}),
 		allow("AsrConfigFinds", "s3:ListBucket", arn, map[string]any{}),
 		allow("AsrConfigDelivers", "s3:PutObject", arn+"/AWSLogs/"+on.Account+"/Config/*", map[string]any{"s3:x-amz-acl": "bucket-owner-full-control"}),
-		cloudtrail.RequireTLS(arn),
+		logbucket.RequireTLS(arn),
 	}}
 }

@@ -55,7 +55,7 @@ var Recording = remedy.Unit[delivery, recording]{
 			asr.Allow(linkedRole, "iam:GetRole"), asr.Allow(bucket, "s3:ListBucket", "s3:GetBucketPublicAccessBlock", "s3:GetBucketPolicy"), asr.Allow(anyBucket, "s3:GetBucketLocation"),
 		},
 		Writes: []asr.Grant{
-			{On: linkedRole, Actions: []string{"iam:CreateServiceLinkedRole"}, When: map[string]map[string]string{"StringEquals": {"iam:AWSServiceName": "config.amazonaws.com"}}},
+			asr.ServiceLinked(linkedRole, "config.amazonaws.com"),
 			asr.Allow(bucket, "s3:CreateBucket", "s3:PutBucketPublicAccessBlock", "s3:PutBucketPolicy"),
 			asr.Allow(recorder, "config:PutConfigurationRecorder"), asr.Allow(anyRecorder, "config:StartConfigurationRecorder", "config:StopConfigurationRecorder"),
 			asr.Allow("*", "config:PutDeliveryChannel", "config:DeleteDeliveryChannel"),

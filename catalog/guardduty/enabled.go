@@ -45,8 +45,8 @@ var Enabled = remedy.Unit[none, watch]{
 		},
 		Implied: []asr.Grant{
 			asr.Allow(detectors, "guardduty:TagResource"),
-			linkedRole(role, "guardduty.amazonaws.com"),
-			linkedRole(malwareRole, "malware-protection.guardduty.amazonaws.com"),
+			asr.ServiceLinked(role, "guardduty.amazonaws.com"),
+			asr.ServiceLinked(malwareRole, "malware-protection.guardduty.amazonaws.com"),
 			asr.Allow(malwareRole, "iam:GetRole"),
 		},
 		Settle: 2 * time.Second,
@@ -83,10 +83,6 @@ var Enabled = remedy.Unit[none, watch]{
 		}
 		return ""
 	},
-}
-
-func linkedRole(arn, service string) asr.Grant {
-	return asr.Grant{On: arn, Actions: []string{"iam:CreateServiceLinkedRole"}, When: map[string]map[string]string{"StringEquals": {"iam:AWSServiceName": service}}}
 }
 
 func readWatch(ctx context.Context, cfg aws.Config, _ remedy.On[none]) (w watch, err error) {

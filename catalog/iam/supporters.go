@@ -96,7 +96,7 @@ func strangers(trust remedy.Document, account string) (all []string) {
 			continue
 		}
 		for _, who := range principal {
-			for _, p := range texts(who) {
+			for _, p := range remedy.Texts(who) {
 				if parts := strings.Split(p, ":"); p != account && (len(parts) < 6 || parts[4] != account) {
 					all = append(all, p)
 				}
@@ -105,17 +105,4 @@ func strangers(trust remedy.Document, account string) (all []string) {
 	}
 	slices.Sort(all)
 	return all
-}
-
-// texts are one text or the texts of a list.
-func texts(v any) (out []string) {
-	switch v := v.(type) {
-	case string:
-		return []string{v}
-	case []any:
-		for _, e := range v {
-			out = append(out, texts(e)...)
-		}
-	}
-	return out
 }

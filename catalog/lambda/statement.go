@@ -60,14 +60,14 @@ func public(s remedy.Document) bool {
 	if !ok {
 		return s["Principal"] == "*" || s["Principal"] == "" || s["NotPrincipal"] != nil
 	}
-	return slices.ContainsFunc(texts(p["AWS"]), func(who string) bool { return who == "" || strings.Contains(who, "*") })
+	return slices.ContainsFunc(remedy.Texts(p["AWS"]), func(who string) bool { return who == "" || strings.Contains(who, "*") })
 }
 
 // anyBucket reports whether a statement lets S3 call for everybody's buckets.
 // The name of a bucket is no limit: who deletes one leaves its name to others.
 func anyBucket(s remedy.Document) bool {
 	p, _ := s["Principal"].(map[string]any)
-	return s["Effect"] == "Allow" && slices.Contains(texts(p["Service"]), "s3.amazonaws.com") && !limited(s, owners)
+	return s["Effect"] == "Allow" && slices.Contains(remedy.Texts(p["Service"]), "s3.amazonaws.com") && !limited(s, owners)
 }
 
 // limited reports whether a statement's condition names, without wildcards and
@@ -81,7 +81,7 @@ func limited(s remedy.Document, keys []string) bool {
 		}
 		tests, _ := block.(map[string]any)
 		for k, v := range tests {
-			values := texts(v)
+			values := remedy.Texts(v)
 			open := func(v string) bool { return v == "" || strings.ContainsAny(v, "*?$") }
 			if slices.Contains(keys, strings.ToLower(k)) && len(values) > 0 && !slices.ContainsFunc(values, open) {
 				return true
@@ -89,20 +89,6 @@ func limited(s remedy.Document, keys []string) bool {
 		}
 	}
 	return false
-}
-
-// texts are the members of a list, or the only one.
-func texts(v any) (all []string) {
-	list, ok := v.([]any)
-	if !ok {
-		list = []any{v}
-	}
-	for _, e := range list {
-		if s, ok := e.(string); ok {
-			all = append(all, s)
-		}
-	}
-	return all
 }
 
 // ownBuckets is S3's statement for the buckets of one account.

@@ -34,15 +34,12 @@ var Enabled = remedy.Unit[none, session]{
 		Impact: "Macie lists the S3 buckets of the account in this Region, watches their access and may begin to look for sensitive data in them; where it was paused it goes on with its settings. No discovery job is started. " +
 			"Undo pauses Macie and never disables it, since disabling deletes its findings, jobs and settings for good; paused it costs nothing, but jobs that were started since are cancelled. Macie that another account manages is left to that account.",
 		Risk: asr.RiskLow, RiskWhy: "buckets and their objects are only read",
-		Cost:   "free for the first 30 days; then about 0.10 USD per bucket and month, and about 1 USD per GB that is searched for sensitive data",
-		Scope:  asr.ScopeRegion,
-		Reads:  []asr.Grant{asr.Allow("*", "macie2:GetMacieSession", "macie2:GetAdministratorAccount")},
-		Writes: []asr.Grant{asr.Allow("*", "macie2:EnableMacie", "macie2:UpdateMacieSession")}, // IAM knows no resource for them
-		Implied: []asr.Grant{{
-			On: role, Actions: []string{"iam:CreateServiceLinkedRole"},
-			When: map[string]map[string]string{"StringEquals": {"iam:AWSServiceName": "macie.amazonaws.com"}},
-		}},
-		Settle: 2 * time.Second,
+		Cost:    "free for the first 30 days; then about 0.10 USD per bucket and month, and about 1 USD per GB that is searched for sensitive data",
+		Scope:   asr.ScopeRegion,
+		Reads:   []asr.Grant{asr.Allow("*", "macie2:GetMacieSession", "macie2:GetAdministratorAccount")},
+		Writes:  []asr.Grant{asr.Allow("*", "macie2:EnableMacie", "macie2:UpdateMacieSession")}, // IAM knows no resource for them
+		Implied: []asr.Grant{asr.ServiceLinked(role, "macie.amazonaws.com")},
+		Settle:  2 * time.Second,
 	},
 	Controls: map[string]none{"Macie.1": {}},
 	Read:     readSession,

@@ -92,11 +92,11 @@ func writeLogging(ctx context.Context, cfg aws.Config, on remedy.On[logTo], from
 	case from.Refusal != "":
 		return refuse(from.Refusal)
 	case from.Bucket == "" && to.Bucket != "":
-		return makeBucket(ctx, cfg, on)
+		return ourBucket(on).Make(ctx, cfg, on.Call)
 	case !from.Private && to.Private:
-		return closeBucket(ctx, cfg, on)
+		return ourBucket(on).Close(ctx, cfg)
 	case !from.Delivery && to.Delivery:
-		return allowDelivery(ctx, cfg, on)
+		return ourBucket(on).Allow(ctx, cfg)
 	case to.Target == "":
 		_, err = api.DisableLogging(ctx, &redshift.DisableLoggingInput{ClusterIdentifier: &on.Name})
 	default:

@@ -142,7 +142,7 @@ func TestRedshiftHasANameOfItsOwnInRegionsThatMustBeEnabled(t *testing.T) {
 
 func TestTheDeliveryPolicyNamesThePartitionAndTheAccountOnly(t *testing.T) {
 	on := remedy.On[logTo]{Target: asr.Target{Partition: "aws-us-gov", Account: "111111111111", Region: "us-gov-west-1", Name: "sales"}, Params: logTo{"logs-{account}"}}
-	doc := remedy.Document{"Statement": []any{delivery(on)[0]}}.Text()
+	doc := remedy.Document{"Statement": []any{ourBucket(on).Policy[0]}}.Text()
 	const want = `{"Statement":[{"Action":["s3:GetBucketAcl","s3:PutObject"],"Condition":{"StringEquals":{"aws:SourceAccount":"111111111111"}},"Effect":"Allow",` +
 		`"Principal":{"Service":"redshift.amazonaws.com"},"Resource":["arn:aws-us-gov:s3:::logs-111111111111","arn:aws-us-gov:s3:::logs-111111111111/*"],"Sid":"RedshiftAuditLogDelivery"}]}`
 	if doc != want {

@@ -78,33 +78,23 @@ func readLogging(ctx context.Context, cfg aws.Config, on remedy.On[logTo]) (l lo
 	if e := out.LoggingEnabled; e != nil {
 		l.Target, l.Prefix = aws.ToString(e.TargetBucket), aws.ToString(e.TargetPrefix)
 	}
-	to := on.Target
-	to.Name = logBucketOf(on)
-	_, err = api.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: &to.Name, ExpectedBucketOwner: &on.Account})
-	if err != nil {
-		return l, remedy.Unless(err, "NotFound", "NoSuchBucket")
+	there, err := ourBucket(on).Look(ctx, cfg)
+	if there.There {
+		l.Bucket, l.Private, l.Delivery = on.Expand(logBucket), there.Private, there.Delivers
 	}
-	l.Bucket = on.Expand(logBucket)
-	if l.Private, err = private(ctx, api, to); err != nil {
-		return l, err
-	}
-	policy, err := policyOf(ctx, cfg, to)
-	l.Delivery = policy.Says(deliver(on))
 	return l, err
 }
 
 // writeLogging takes the first step that is missing.
 func writeLogging(ctx context.Context, cfg aws.Config, on remedy.On[logTo], from, to logging) (err error) {
-	api, name := s3.NewFromConfig(cfg), logBucketOf(on)
+	api := s3.NewFromConfig(cfg)
 	switch {
 	case from.Bucket == "" && to.Bucket != "":
-		return createLogBucket(ctx, api, on)
+		return ourBucket(on).Make(ctx, cfg, on.Call)
 	case !from.Private && to.Private:
-		_, err = api.PutPublicAccessBlock(ctx, &s3.PutPublicAccessBlockInput{Bucket: &name, ExpectedBucketOwner: &on.Account, PublicAccessBlockConfiguration: &types.PublicAccessBlockConfiguration{
-			BlockPublicAcls: aws.Bool(true), BlockPublicPolicy: aws.Bool(true), IgnorePublicAcls: aws.Bool(true), RestrictPublicBuckets: aws.Bool(true),
-		}})
+		return ourBucket(on).Close(ctx, cfg)
 	case !from.Delivery && to.Delivery:
-		return allowDelivery(ctx, cfg, on)
+		return ourBucket(on).Allow(ctx, cfg)
 	case to.Target == "":
 		_, err = api.PutBucketLogging(ctx, &s3.PutBucketLoggingInput{Bucket: &on.Name, ExpectedBucketOwner: &on.Account, BucketLoggingStatus: &types.BucketLoggingStatus{}})
 	default:

@@ -37,13 +37,13 @@ func without(s remedy.Document, patterns []string) (reduced remedy.Document, off
 		no = append(no, strings.TrimSpace(p))
 	}
 	reduced = maps.Clone(s)
-	if spared := texts(s["NotAction"]); spared != nil {
+	if spared := remedy.Texts(s["NotAction"]); spared != nil {
 		missing := slices.DeleteFunc(no, func(f string) bool { return matches(spared, f) })
 		reduced["NotAction"] = one(slices.Concat(spared, missing))
 		return reduced, len(missing) > 0
 	}
 	var left []string
-	for _, a := range texts(s["Action"]) {
+	for _, a := range remedy.Texts(s["Action"]) {
 		if matchesAll(a) {
 			delete(reduced, "Action")
 			reduced["NotAction"] = one(no)
@@ -70,7 +70,7 @@ func spare(s remedy.Document, action string, no []string) (stay []string, hit bo
 	if matches(no, action) {
 		return nil, true
 	}
-	means := slices.DeleteFunc(actionsOn(texts(s["Resource"])), func(known string) bool { return !like(action, known) })
+	means := slices.DeleteFunc(actionsOn(remedy.Texts(s["Resource"])), func(known string) bool { return !like(action, known) })
 	stay = slices.DeleteFunc(slices.Clone(means), func(known string) bool { return matches(no, known) })
 	if len(stay) == len(means) && !slices.ContainsFunc(no, func(f string) bool { return like(action, f) }) {
 		return []string{action}, false

@@ -46,7 +46,7 @@ func logServices(ctx context.Context, cfg aws.Config, t asr.Target) (map[string]
 	for _, s := range policy.Statements() {
 		statement, _ := s.(map[string]any)
 		who, _ := statement["Principal"].(map[string]any)
-		for _, service := range texts(who["Service"]) {
+		for _, service := range remedy.Texts(who["Service"]) {
 			if statement["Effect"] == "Allow" && (service == "logging.s3.amazonaws.com" || service == "logdelivery.elasticloadbalancing.amazonaws.com") {
 				found[service] = true
 			}
@@ -68,19 +68,4 @@ func validKey(t asr.Target, key string) error {
 		return nil
 	}
 	return fmt.Errorf("key is %q: name the id, the ARN or the alias, as alias/mine, of a KMS key in %s", key, t.Region)
-}
-
-// texts are the texts of a policy's element, which stand alone or in a list.
-func texts(v any) (all []string) {
-	switch v := v.(type) {
-	case string:
-		return []string{v}
-	case []any:
-		for _, e := range v {
-			if s, ok := e.(string); ok {
-				all = append(all, s)
-			}
-		}
-	}
-	return all
 }

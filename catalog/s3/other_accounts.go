@@ -2,7 +2,6 @@ package s3
 
 import (
 	"maps"
-	"strings"
 
 	"example.com/asr/remedy"
 )
@@ -44,11 +43,11 @@ func parties(on remedy.On[forbidden], owner string, s remedy.Document) (own, oth
 	own, others = map[string]any{}, map[string]any{}
 	for kind, who := range by {
 		var mine, theirs []string
-		for _, w := range texts(who) {
+		for _, w := range remedy.Texts(who) {
 			switch {
 			case w == "*" && kind == "AWS":
 				return nil, nil, true
-			case kind == "AWS" && accountOf(w) != on.Account, kind == "CanonicalUser" && w != owner:
+			case kind == "AWS" && remedy.AccountOf(w) != on.Account, kind == "CanonicalUser" && w != owner:
 				theirs = append(theirs, w)
 			default:
 				mine = append(mine, w)
@@ -62,13 +61,4 @@ func parties(on remedy.On[forbidden], owner string, s remedy.Document) (own, oth
 		}
 	}
 	return own, others, false
-}
-
-// accountOf is the account of a principal, which stands alone or in an ARN. The
-// unique id of a principal that was deleted has none.
-func accountOf(principal string) string {
-	if parts := strings.SplitN(principal, ":", 6); len(parts) == 6 {
-		return parts[4]
-	}
-	return principal
 }

@@ -120,7 +120,7 @@ func TestEveryKindOfPrincipalIsToldApart(t *testing.T) {
 		if got := len(parts) == 1 && parts[0]["Action"] == "s3:GetObject"; got != foreign || len(parts) != 1 {
 			t.Errorf("%s: becomes %v", who, parts)
 		}
-		if denied := restricted(t, nil, strings.Replace(text, "Allow", "Deny", 1)); denied[0]["Effect"] != "Deny" || len(texts(denied[0]["Action"])) != 2 {
+		if denied := restricted(t, nil, strings.Replace(text, "Allow", "Deny", 1)); denied[0]["Effect"] != "Deny" || len(remedy.Texts(denied[0]["Action"])) != 2 {
 			t.Errorf("%s: a Deny becomes %v", who, denied)
 		}
 	}
@@ -170,7 +170,7 @@ func TestAWildcardBecomesOnlyWhatTheResourceTakes(t *testing.T) {
 	t.Parallel()
 	for resource, want := range map[string][]string{`"arn:aws:s3:::b/*"`: {"s3:PutObject"}, `"arn:aws:s3:::b"`: {"s3:PutBucketTagging"}, `["arn:aws:s3:::b*"]`: {"s3:PutObject", "s3:PutBucketTagging"}} {
 		parts := restricted(t, nil, `{"Effect":"Allow","Principal":{"AWS":"222222222222"},"Action":"s3:Put*","Resource":`+resource+`}`)
-		got := texts(parts[0]["Action"])
+		got := remedy.Texts(parts[0]["Action"])
 		for _, a := range []string{"s3:PutObject", "s3:PutBucketTagging"} {
 			if slices.Contains(got, a) != slices.Contains(want, a) {
 				t.Errorf("%s: becomes %v", resource, got)
@@ -287,8 +287,8 @@ func allowed(statements []any, account, action string) bool {
 	for _, e := range statements {
 		s := e.(map[string]any)
 		by, _ := s["Principal"].(map[string]any)
-		who := s["Principal"] == "*" || slices.Contains(texts(by["AWS"]), account) || s["NotPrincipal"] != nil && !slices.Contains(texts(s["NotPrincipal"].(map[string]any)["AWS"]), account)
-		what := matches(texts(s["Action"]), action) || s["NotAction"] != nil && !matches(texts(s["NotAction"]), action)
+		who := s["Principal"] == "*" || slices.Contains(remedy.Texts(by["AWS"]), account) || s["NotPrincipal"] != nil && !slices.Contains(remedy.Texts(s["NotPrincipal"].(map[string]any)["AWS"]), account)
+		what := matches(remedy.Texts(s["Action"]), action) || s["NotAction"] != nil && !matches(remedy.Texts(s["NotAction"]), action)
 		if who && what {
 			return true
 		}

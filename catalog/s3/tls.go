@@ -7,12 +7,13 @@ import (
 
 	"example.com/asr"
 	"example.com/asr/remedy"
+	"example.com/asr/remedy/logbucket"
 	"github.com/aws/aws-sdk-go-v2/aws"
 )
 
 const (
 	bucket      = "arn:{partition}:s3:::{name}"
-	policyLimit = 20 * 1024 // bytes: https://docs.aws.amazon.com/AmazonS3/latest/userguide/BucketRestrictions.html
+	policyLimit = logbucket.PolicyLimit
 )
 
 type none struct{}
@@ -36,7 +37,7 @@ var TLSOnly = remedy.Unit[none, bucketPolicy]{
 	Controls: map[string]none{"S3.5": {}},
 	Read:     readPolicy,
 	Want: func(on remedy.On[none], now bucketPolicy) (bucketPolicy, error) {
-		deny := requireTLS(on.Expand(bucket))
+		deny := logbucket.RequireTLS(on.Expand(bucket))
 		if now.Policy.Says(deny) {
 			return now, nil
 		}
@@ -46,15 +47,6 @@ var TLSOnly = remedy.Unit[none, bucketPolicy]{
 	Write: func(ctx context.Context, cfg aws.Config, on remedy.On[none], _, to bucketPolicy) error {
 		return writePolicy(ctx, cfg, on.Target, to.Policy)
 	},
-}
-
-// requireTLS is the statement that denies plain HTTP to a bucket and all in it.
-func requireTLS(arn string) map[string]any {
-	return map[string]any{
-		"Sid": "RequireTLS", "Effect": "Deny", "Principal": "*", "Action": "s3:*",
-		"Resource":  []any{arn, arn + "/*"},
-		"Condition": map[string]any{"Bool": map[string]any{"aws:SecureTransport": "false"}},
-	}
 }
 
 func readPolicy(ctx context.Context, cfg aws.Config, on remedy.On[none]) (p bucketPolicy, err error) {

@@ -9,6 +9,7 @@ import (
 
 	"example.com/asr"
 	"example.com/asr/remedy"
+	"example.com/asr/remedy/logbucket"
 	"example.com/asr/remedytest"
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
@@ -114,7 +115,7 @@ func TestRequiringTLSOnlyAddsAStatement(t *testing.T) {
 		now := bucketPolicy{anyPolicy(t)}
 		remedytest.Stable(t, TLSOnly, on, now, "policy")
 		to, err := TLSOnly.Want(on, now)
-		if err != nil || !to.Policy.Says(requireTLS("arn:aws-cn:s3:::b")) {
+		if err != nil || !to.Policy.Says(logbucket.RequireTLS("arn:aws-cn:s3:::b")) {
 			t.Fatalf("%v becomes %v, %v", now.Policy, to.Policy, err)
 		}
 		for i, s := range now.Policy.Statements() {
@@ -127,7 +128,7 @@ func TestRequiringTLSOnlyAddsAStatement(t *testing.T) {
 
 // anyPolicy is none, or one of a few statements, with ours or without.
 func anyPolicy(t *rapid.T) remedy.Document {
-	own, _ := json.Marshal(requireTLS("arn:aws-cn:s3:::b")) // maps of texts
+	own, _ := json.Marshal(logbucket.RequireTLS("arn:aws-cn:s3:::b")) // maps of texts
 	statements := rapid.SliceOfN(rapid.SampledFrom([]string{allow("a"), allow("b"), allow("RequireTLS"), strings.ReplaceAll(deny, "NAME", "b"), string(own)}), 0, 4).Draw(t, "statements")
 	text := rapid.SampledFrom([]string{"", `{"Statement":[` + strings.Join(statements, ",") + `]}`}).Draw(t, "policy")
 	doc, err := remedy.ParseDocument(text)

@@ -131,8 +131,8 @@ func lets(policy remedy.Document, who, action string) bool {
 	return slices.ContainsFunc(policy.Statements(), func(e any) bool {
 		s, _ := e.(map[string]any)
 		by, _ := s["Principal"].(map[string]any)
-		named := s["Principal"] == "*" || slices.Contains(texts(by["Service"]), who) || slices.ContainsFunc(texts(by["AWS"]), func(p string) bool {
-			return p == "*" && !strings.Contains(who, ".") || accountOf(p) == who // a service isn't meant by {"AWS": "*"}
+		named := s["Principal"] == "*" || slices.Contains(remedy.Texts(by["Service"]), who) || slices.ContainsFunc(remedy.Texts(by["AWS"]), func(p string) bool {
+			return p == "*" && !strings.Contains(who, ".") || remedy.AccountOf(p) == who // a service isn't meant by {"AWS": "*"}
 		})
 		return s["Effect"] == "Allow" && named && covers(s, action)
 	})

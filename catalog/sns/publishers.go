@@ -37,13 +37,13 @@ func publishersIn(policy remedy.Document, account string) map[string]string {
 
 func principals(s map[string]any, account string) (all []string) {
 	by, _ := s["Principal"].(map[string]any)
-	all = append(all, texts(by["Service"])...)
-	who := texts(by["AWS"])
+	all = append(all, remedy.Texts(by["Service"])...)
+	who := remedy.Texts(by["AWS"])
 	if s["Principal"] == "*" || s["NotPrincipal"] != nil {
 		who = []string{"*"}
 	}
 	for _, w := range who {
-		switch of := accountOf(w); {
+		switch of := remedy.AccountOf(w); {
 		case w == "*":
 			all = append(all, behind(s, account)...)
 		case of != account && accountNumber.MatchString(of): // not the id that is left of who was deleted
@@ -63,7 +63,7 @@ func behind(s map[string]any, account string) (all []string) {
 		for key, values := range keys {
 			switch strings.ToLower(key) {
 			case "aws:sourceowner", "aws:sourceaccount", "aws:principalaccount":
-				for _, v := range texts(values) {
+				for _, v := range remedy.Texts(values) {
 					if v != account {
 						all = append(all, v)
 					}
@@ -72,7 +72,7 @@ func behind(s map[string]any, account string) (all []string) {
 					all = []string{}
 				}
 			case "aws:sourcearn":
-				for _, v := range texts(values) {
+				for _, v := range remedy.Texts(values) {
 					if part := strings.Split(v, ":"); len(part) > 2 && part[2] != "" && !strings.Contains(part[2], "*") {
 						all = append(all, part[2]+".amazonaws.com")
 					}
@@ -93,31 +93,8 @@ func covers(s map[string]any, action string) bool {
 		begin, _, wild := strings.Cut(strings.ToLower(pattern), "*")
 		return begin == strings.ToLower(action) || wild && strings.HasPrefix(strings.ToLower(action), begin)
 	}
-	if not := texts(s["NotAction"]); not != nil {
+	if not := remedy.Texts(s["NotAction"]); not != nil {
 		return !slices.ContainsFunc(not, match)
 	}
-	return slices.ContainsFunc(texts(s["Action"]), match)
-}
-
-// accountOf is the account of a principal, which stands alone or in an ARN.
-func accountOf(principal string) string {
-	if part := strings.SplitN(principal, ":", 6); len(part) == 6 {
-		return part[4]
-	}
-	return principal
-}
-
-// texts are the texts of a policy's element, which stand alone or in a list.
-func texts(v any) (all []string) {
-	switch v := v.(type) {
-	case string:
-		return []string{v}
-	case []any:
-		for _, e := range v {
-			if s, ok := e.(string); ok {
-				all = append(all, s)
-			}
-		}
-	}
-	return all
+	return slices.ContainsFunc(remedy.Texts(s["Action"]), match)
 }

@@ -1,7 +1,11 @@
-package cloudtrail
+// Package logbucket is the private bucket of an account's own that AWS services
+// deliver logs to. Remediations that turn a log on make it where it is missing,
+// and leave it behind: others may log to it. It may not decide anything.
+package logbucket
 
 import (
 	"context"
+	"slices"
 
 	"example.com/asr"
 	"example.com/asr/remedy"
@@ -10,32 +14,36 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 )
 
-const policyLimit = 20 * 1024 // bytes: https://docs.aws.amazon.com/AmazonS3/latest/userguide/BucketRestrictions.html
+// PolicyLimit is how many bytes a bucket's policy may have:
+// https://docs.aws.amazon.com/AmazonS3/latest/userguide/BucketRestrictions.html
+const PolicyLimit = 20 * 1024
 
-// LogBucket is a private bucket of the account's own that an AWS service
-// delivers to. It must be looked at and written in the target's Region.
-type LogBucket struct {
+// Bucket is one to be looked at and written in the target's account and Region.
+type Bucket struct {
 	asr.Target
-	Name   string
-	Policy []map[string]any // statements that its policy must have
+	Name    string
+	Policy  []map[string]any // statements that its policy must have for the service to deliver
+	Besides []map[string]any // statements that are added with them
 }
 
-// BucketState is what there is of a LogBucket.
-type BucketState struct {
+// State is what there is of a Bucket.
+type State struct {
 	There, Private, Delivers bool // it exists, blocks public access, has the policy
 }
 
-// RequireTLS is the statement that denies everybody to come without TLS.
+// RequireTLS is the statement that denies plain HTTP to a bucket, an ARN, and
+// all in it.
 func RequireTLS(bucket string) map[string]any {
 	return map[string]any{
-		"Sid": "RequireTLS", "Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": []any{bucket, bucket + "/*"},
+		"Sid": "RequireTLS", "Effect": "Deny", "Principal": "*", "Action": "s3:*",
+		"Resource":  []any{bucket, bucket + "/*"},
 		"Condition": map[string]any{"Bool": map[string]any{"aws:SecureTransport": "false"}},
 	}
 }
 
-// Look needs s3:ListBucket, s3:GetBucketPublicAccessBlock and s3:GetBucketPolicy.
-// S3 denies it a bucket of another account.
-func (b LogBucket) Look(ctx context.Context, cfg aws.Config) (s BucketState, err error) {
+// Look says what there is. S3 denies it a bucket of another account. It needs
+// s3:ListBucket, s3:GetBucketPublicAccessBlock and s3:GetBucketPolicy.
+func (b Bucket) Look(ctx context.Context, cfg aws.Config) (s State, err error) {
 	api := s3.NewFromConfig(cfg)
 	if _, err := api.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: &b.Name, ExpectedBucketOwner: &b.Account}); err != nil {
 		return s, remedy.Unless(err, "NotFound", "NoSuchBucket")
@@ -50,14 +58,11 @@ func (b LogBucket) Look(ctx context.Context, cfg aws.Config) (s BucketState, err
 		s.Private = aws.ToBool(c.BlockPublicAcls) && aws.ToBool(c.IgnorePublicAcls) && aws.ToBool(c.BlockPublicPolicy) && aws.ToBool(c.RestrictPublicBuckets)
 	}
 	doc, err := b.policy(ctx, api)
-	s.Delivers = true
-	for _, statement := range b.Policy {
-		s.Delivers = s.Delivers && doc.Says(statement)
-	}
+	s.Delivers = !slices.ContainsFunc(b.Policy, func(statement map[string]any) bool { return !doc.Says(statement) })
 	return s, err
 }
 
-func (b LogBucket) policy(ctx context.Context, api *s3.Client) (remedy.Document, error) {
+func (b Bucket) policy(ctx context.Context, api *s3.Client) (remedy.Document, error) {
 	out, err := api.GetBucketPolicy(ctx, &s3.GetBucketPolicyInput{Bucket: &b.Name, ExpectedBucketOwner: &b.Account})
 	if err != nil {
 		return nil, remedy.Unless(err, "NoSuchBucketPolicy")
@@ -66,9 +71,8 @@ func (b LogBucket) policy(ctx context.Context, api *s3.Client) (remedy.Document,
 }
 
 // Make makes the bucket and tags it in one call: a crash between two would
-// leave one that nobody knows to be ours. Needs s3:CreateBucket and, behind
-// it, s3:TagResource.
-func (b LogBucket) Make(ctx context.Context, cfg aws.Config, call asr.Call) error {
+// leave one that nobody knows to be ours.
+func (b Bucket) Make(ctx context.Context, cfg aws.Config, call asr.Call) error {
 	where := &types.CreateBucketConfiguration{}
 	if b.Region != "us-east-1" {
 		where.LocationConstraint = types.BucketLocationConstraint(b.Region)
@@ -80,8 +84,8 @@ func (b LogBucket) Make(ctx context.Context, cfg aws.Config, call asr.Call) erro
 	return remedy.Unless(err, "BucketAlreadyOwnedByYou")
 }
 
-// Close blocks public access. Needs s3:PutBucketPublicAccessBlock.
-func (b LogBucket) Close(ctx context.Context, cfg aws.Config) error {
+// Close blocks public access. It needs s3:PutBucketPublicAccessBlock.
+func (b Bucket) Close(ctx context.Context, cfg aws.Config) error {
 	yes := aws.Bool(true)
 	_, err := s3.NewFromConfig(cfg).PutPublicAccessBlock(ctx, &s3.PutPublicAccessBlockInput{
 		Bucket: &b.Name, ExpectedBucketOwner: &b.Account,
@@ -90,13 +94,14 @@ func (b LogBucket) Close(ctx context.Context, cfg aws.Config) error {
 	return err
 }
 
-// Allow adds to the bucket's policy what is missing of it. Needs s3:PutBucketPolicy.
-func (b LogBucket) Allow(ctx context.Context, cfg aws.Config) error {
+// Allow adds to the bucket's policy what is missing of it. It needs
+// s3:PutBucketPolicy, and to look.
+func (b Bucket) Allow(ctx context.Context, cfg aws.Config) error {
 	api := s3.NewFromConfig(cfg)
 	doc, err := b.policy(ctx, api)
-	for _, s := range b.Policy {
+	for _, s := range slices.Concat(b.Policy, b.Besides) {
 		if err == nil && !doc.Says(s) {
-			doc, err = doc.With(s, policyLimit)
+			doc, err = doc.With(s, PolicyLimit)
 		}
 	}
 	if err != nil {
