@@ -116,6 +116,25 @@ func TestEachUnitSaysWhatItsOwnerMustKnow(t *testing.T) {
 	}
 }
 
+// Who deploys the member role must know which roles go with it.
+func TestTheServiceRolesThatUnitsRelyOnAreDocumented(t *testing.T) {
+	page, err := os.ReadFile("../docs/operate/accounts.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	role := regexp.MustCompile(`:(?:role|instance-profile)(/asr/[\w-]+)`)
+	for _, u := range catalog.All(noDial) {
+		for _, params := range u.Controls {
+			on := asr.On{Target: asr.Target{Partition: "aws", Account: "123456789012", Region: "eu-west-1", Name: "n"}, Params: params}
+			for _, g := range on.Narrow(u.Spec.WriteGrants()) {
+				if m := role.FindStringSubmatch(g.On); m != nil && !strings.Contains(string(page), "`"+m[1]+"`") {
+					t.Errorf("%s relies on %s, which docs/operate/accounts.md doesn't have", u.Spec.ID, m[1])
+				}
+			}
+		}
+	}
+}
+
 // Each unit passes the lifecycle test, and Want's properties are checked on
 // generated states.
 func TestEachUnitHasALifecycleAndAProperty(t *testing.T) {

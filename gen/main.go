@@ -1,6 +1,7 @@
 // Command gen writes what can be told from the catalogue's folders:
 //
 //	go run ./gen list               catalog/units_gen.go, the list of all units
+//	go run ./gen check              fails if that list isn't as it should be
 //	go run ./gen new logs retention a unit and its test, to start from
 //
 // It runs from the module's root or from catalog/.
@@ -28,11 +29,13 @@ func run(args []string) int {
 	var err error
 	switch {
 	case len(args) == 1 && args[0] == "list":
-		err = list(root())
+		err = list(root(), false)
+	case len(args) == 1 && args[0] == "check":
+		err = list(root(), true)
 	case len(args) == 3 && args[0] == "new":
 		err = scaffold(root(), args[1], args[2])
 	default:
-		err = errors.New("usage: gen list | gen new SERVICE NAME")
+		err = errors.New("usage: gen list | gen check | gen new SERVICE NAME")
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "gen:", err)
@@ -48,8 +51,9 @@ func root() string {
 	return ".."
 }
 
-// list writes the list of all exported package variables of a unit's type.
-func list(root string) error {
+// list writes the list of all exported package variables of a unit's type, or
+// compares it.
+func list(root string, check bool) error {
 	units, err := find(filepath.Join(root, "catalog"))
 	if err != nil {
 		return err
@@ -72,7 +76,14 @@ func list(root string) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(root, "catalog", "units_gen.go"), src, 0o644)
+	file := filepath.Join(root, "catalog", "units_gen.go")
+	if !check {
+		return os.WriteFile(file, src, 0o644)
+	}
+	if is, err := os.ReadFile(file); err != nil || !bytes.Equal(is, src) {
+		return fmt.Errorf("%s is not as it should be: run make generate and commit what it writes", file)
+	}
+	return nil
 }
 
 // emulated writes what the lifecycle tests have listed in testdata/emulated.

@@ -2,17 +2,20 @@
 // playbooks, all of it committed: pages and the coverage table in docs/, its
 // summary in README.md, and in generated/ the member role's policies, session
 // policies, Systems Manager documents and JSON schemas. It runs from the
-// module's root.
+// module's root. With -check it writes nothing, and fails if a file isn't as it
+// would write it.
 package main
 
 import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 
 	"example.com/asr"
 	"example.com/asr/catalog"
@@ -21,10 +24,59 @@ import (
 )
 
 func main() {
-	if err := run(); err != nil {
+	check := flag.Bool("check", false, "compare, and write nothing")
+	flag.Parse()
+	o := &output{check: *check, made: map[string]bool{}}
+	err := errors.Join(o.run(), o.stale())
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "artifacts:", err)
 		os.Exit(1)
 	}
+}
+
+// output writes files, or compares them.
+type output struct {
+	check bool
+	made  map[string]bool
+	other []string // files that differ, or that nobody makes
+}
+
+func (o *output) write(file string, text []byte) error {
+	o.made[file] = true
+	if !o.check {
+		return os.WriteFile(file, text, 0o644)
+	}
+	if is, err := os.ReadFile(file); err != nil || !bytes.Equal(is, text) {
+		o.other = append(o.other, file)
+	}
+	return nil
+}
+
+// folder begins a folder of nothing but what is written to it.
+func (o *output) folder(dir string) error {
+	if o.check {
+		return nil
+	}
+	return errors.Join(os.RemoveAll(dir), os.MkdirAll(dir, 0o755))
+}
+
+// whole finds files in a folder that nobody has written.
+func (o *output) whole(dir string) error {
+	files, err := os.ReadDir(dir)
+	for _, f := range files {
+		if file := filepath.Join(dir, f.Name()); !o.made[file] {
+			o.other = append(o.other, file)
+		}
+	}
+	return err
+}
+
+// stale says which files aren't as they should be.
+func (o *output) stale() error {
+	if len(o.other) == 0 {
+		return nil
+	}
+	return fmt.Errorf("not as they should be: %s; run make generate and commit what it writes", strings.Join(o.other, ", "))
 }
 
 const (
@@ -32,7 +84,7 @@ const (
 	html    = "<!-- " + comment + " -->\n"
 )
 
-func run() error {
+func (o *output) run() error {
 	book, err := playbook.Load()
 	if err != nil {
 		return err
@@ -40,21 +92,21 @@ func run() error {
 	units, emulated := catalog.All(nil), catalog.Emulated()
 	rows := render.Coverage(book.Entries(), units, emulated)
 	return errors.Join(
-		coverage("docs/controls.md", rows, len(units)),
-		summary("README.md", rows),
-		each("docs/remediations", ".md", units, func(u asr.Remediation) ([]byte, error) {
+		o.coverage("docs/controls.md", rows, len(units)),
+		o.summary("README.md", rows),
+		o.each("docs/remediations", ".md", units, func(u asr.Remediation) ([]byte, error) {
 			page, err := render.Page(u, emulated[u.Spec.ID])
 			return append([]byte(html), page...), err
 		}),
-		each("generated/runbooks", ".yaml", units, func(u asr.Remediation) ([]byte, error) {
+		o.each("generated/runbooks", ".yaml", units, func(u asr.Remediation) ([]byte, error) {
 			doc, err := render.Runbook(u)
 			return append([]byte("# "+comment+"\n"), doc...), err
 		}),
-		each("generated/parameters", ".json", units, func(u asr.Remediation) ([]byte, error) {
+		o.each("generated/parameters", ".json", units, func(u asr.Remediation) ([]byte, error) {
 			doc, err := render.Schema(u)
 			return append(doc, '\n'), err
 		}),
-		each("generated/sessions", ".json", units, func(u asr.Remediation) ([]byte, error) {
+		o.each("generated/sessions", ".json", units, func(u asr.Remediation) ([]byte, error) {
 			all, err := render.Sessions(u)
 			if err != nil {
 				return nil, err
@@ -62,11 +114,11 @@ func run() error {
 			doc, err := json.MarshalIndent(all, "", "  ")
 			return append(doc, '\n'), err
 		}),
-		role("generated/role", units),
+		o.role("generated/role", units),
 	)
 }
 
-func coverage(file string, rows []render.Row, units int) error {
+func (o *output) coverage(file string, rows []render.Row, units int) error {
 	written, byHand := 0, 0
 	for _, r := range rows {
 		if r.Written {
@@ -77,11 +129,11 @@ func coverage(file string, rows []render.Row, units int) error {
 		}
 	}
 	text := fmt.Sprintf("%s# Controls\n\n%d of %d playbook entries have a remediation, through %d units; %d are done by hand. Each unit passes the\nlifecycle test on moto; where an answer is our own rather than stock moto's, it says self-emulated and which\n([how](dev/emulator.md)).\n\n", html, written, len(rows), units, byHand)
-	return os.WriteFile(file, append([]byte(text), render.Table(rows)...), 0o644)
+	return o.write(file, append([]byte(text), render.Table(rows)...))
 }
 
 // summary writes the table between the markers of a file that people write.
-func summary(file string, rows []render.Row) error {
+func (o *output) summary(file string, rows []render.Row) error {
 	text, err := os.ReadFile(file)
 	if err != nil {
 		return err
@@ -94,12 +146,12 @@ func summary(file string, rows []render.Row) error {
 		m := between.FindSubmatch(found)
 		return bytes.Join([][]byte{m[1], render.Summary(rows), m[2]}, nil)
 	})
-	return os.WriteFile(file, out, 0o644)
+	return o.write(file, out)
 }
 
 // each writes a file for each remediation, in a folder of nothing else.
-func each(dir, ext string, units []asr.Remediation, write func(asr.Remediation) ([]byte, error)) error {
-	if err := clean(dir); err != nil {
+func (o *output) each(dir, ext string, units []asr.Remediation, write func(asr.Remediation) ([]byte, error)) error {
+	if err := o.folder(dir); err != nil {
 		return err
 	}
 	for _, u := range units {
@@ -107,19 +159,19 @@ func each(dir, ext string, units []asr.Remediation, write func(asr.Remediation) 
 		if err != nil {
 			return err
 		}
-		if err := os.WriteFile(filepath.Join(dir, u.Spec.ID+ext), doc, 0o644); err != nil {
+		if err := o.write(filepath.Join(dir, u.Spec.ID+ext), doc); err != nil {
 			return err
 		}
 	}
-	return nil
+	return o.whole(dir)
 }
 
-func role(dir string, units []asr.Remediation) error {
+func (o *output) role(dir string, units []asr.Remediation) error {
 	policies, err := render.RolePolicies(units)
 	if err != nil {
 		return err
 	}
-	if err := clean(dir); err != nil {
+	if err := o.folder(dir); err != nil {
 		return err
 	}
 	for _, p := range policies {
@@ -128,13 +180,9 @@ func role(dir string, units []asr.Remediation) error {
 			return err
 		}
 		pretty.WriteByte('\n')
-		if err := os.WriteFile(filepath.Join(dir, p.Name+".json"), pretty.Bytes(), 0o644); err != nil {
+		if err := o.write(filepath.Join(dir, p.Name+".json"), pretty.Bytes()); err != nil {
 			return err
 		}
 	}
-	return nil
-}
-
-func clean(dir string) error {
-	return errors.Join(os.RemoveAll(dir), os.MkdirAll(dir, 0o755))
+	return o.whole(dir)
 }
