@@ -3,6 +3,7 @@ package apigateway
 import (
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 
 	"example.com/asr"
@@ -108,6 +109,48 @@ func TestThrottlingAndDataTraceOfRoutesSurvive(t *testing.T) {
 		if !reflect.DeepEqual(s, route) {
 			t.Errorf("%s: %+v, want %+v", what, s, route)
 		}
+	}
+}
+
+// deleteRoutes deletes all routes of an API. Settings for them stay with its stages.
+func deleteRoutes(t *testing.T, acct *remedytest.Account, api string) {
+	client := websocket.NewFromConfig(acct.Config)
+	out, err := client.GetRoutes(t.Context(), &websocket.GetRoutesInput{ApiId: &api})
+	for _, r := range remedytest.Must(t, out, err).Items {
+		out, err := client.DeleteRoute(t.Context(), &websocket.DeleteRouteInput{ApiId: &api, RouteId: r.RouteId})
+		remedytest.Must(t, out, err)
+	}
+}
+
+// Such settings make AWS say "not found" of an update that names them, though the stage is there.
+func TestSettingsOfARouteThatIsGoneAreNoStageThatIsGone(t *testing.T) {
+	t.Parallel()
+	acct := remedytest.NewAccount(t)
+	setRole(t, acct)
+	for level, want := range map[wstypes.LoggingLevel]asr.State{"INFO": asr.StateVerified, "OFF": asr.StateFailed} {
+		api, name := newV2(t, acct, wstypes.ProtocolTypeWebsocket, nil, map[string]wstypes.RouteSettings{"ghost": {LoggingLevel: level}})
+		deleteRoutes(t, acct, api)
+		r := remedytest.End(t, acct, ExecutionLogging, remedytest.Case{Control: "APIGateway.1", Resource: acct.Expand(stage, name)})
+		if r.State != want || want == asr.StateFailed && (r.Error.Code != asr.CodeRefused || !strings.Contains(r.Error.Message, "ghost") || r.Error.Do == "") {
+			t.Errorf("%s: the run ended %s: %+v", level, r.State, r.Error)
+		}
+	}
+}
+
+func TestSettingsThatSomebodyTookFromARouteComeBackByForce(t *testing.T) {
+	t.Parallel()
+	acct := remedytest.NewAccount(t)
+	setRole(t, acct)
+	api, _ := newV2(t, acct, wstypes.ProtocolTypeWebsocket, nil, nil)
+	made, err := websocket.NewFromConfig(acct.Config).CreateRoute(t.Context(), &websocket.CreateRouteInput{ApiId: &api, RouteKey: aws.String("$connect")})
+	remedytest.Must(t, made, err)
+	place := place{api: api, stage: "live"}
+	from := logging{Default: "OFF", Overrides: map[string]string{}}
+	to := logging{Default: "OFF", Overrides: map[string]string{"$connect": "ERROR"}}
+	err = writeWebSocket(t.Context(), acct.Config, place, from, to)
+	got, err2 := readWebSocket(t.Context(), acct.Config, place)
+	if err != nil || err2 != nil || !reflect.DeepEqual(got, to) {
+		t.Errorf("got %+v, %v, %v", got, err, err2)
 	}
 }
 

@@ -123,8 +123,8 @@ func readWebSocket(ctx context.Context, cfg aws.Config, at place) (now logging, 
 	return now, nil
 }
 
-// writeWebSocket sends all settings of all routes along, as they are: AWS
-// doesn't say what becomes of those that an update leaves out.
+// writeWebSocket sends the settings of the routes that change, whole. An update
+// leaves other routes alone: DeleteRouteSettings is what clears them.
 // https://docs.aws.amazon.com/apigatewayv2/latest/api-reference/apis-apiid-stages-stagename.html
 func writeWebSocket(ctx context.Context, cfg aws.Config, at place, from, to logging) error {
 	api := websocket.NewFromConfig(cfg)
@@ -132,22 +132,28 @@ func writeWebSocket(ctx context.Context, cfg aws.Config, at place, from, to logg
 	if err != nil {
 		return err
 	}
-	in := websocket.UpdateStageInput{ApiId: &at.api, StageName: &at.stage, DefaultRouteSettings: out.DefaultRouteSettings, RouteSettings: out.RouteSettings}
+	in := websocket.UpdateStageInput{ApiId: &at.api, StageName: &at.stage}
 	if to.Default != from.Default {
-		if in.DefaultRouteSettings == nil {
-			in.DefaultRouteSettings = &wstypes.RouteSettings{}
-		}
+		in.DefaultRouteSettings = cmp.Or(out.DefaultRouteSettings, &wstypes.RouteSettings{})
 		in.DefaultRouteSettings.LoggingLevel = wstypes.LoggingLevel(to.Default)
 	}
-	for route, s := range out.RouteSettings {
-		if level, ours := to.Overrides[route]; ours && level != from.Overrides[route] {
-			s.LoggingLevel = wstypes.LoggingLevel(level)
-			in.RouteSettings[route] = s
+	for route, level := range to.Overrides {
+		if level == from.Overrides[route] {
+			continue
 		}
+		if in.RouteSettings == nil {
+			in.RouteSettings = map[string]wstypes.RouteSettings{}
+		}
+		s := out.RouteSettings[route] // none: somebody took them away, and they are put back by force
+		s.LoggingLevel = wstypes.LoggingLevel(level)
+		in.RouteSettings[route] = s
 	}
 	_, err = api.UpdateStage(ctx, &in)
-	if remedy.Is(err, "BadRequestException") && strings.Contains(err.Error(), "protocolType HTTP") {
+	switch {
+	case remedy.Is(err, "BadRequestException") && strings.Contains(err.Error(), "protocolType HTTP"):
 		return asr.Refuse("HTTP APIs have no execution log", "suppress the finding: it is about REST and WebSocket APIs")
+	case remedy.Is(err, "NotFoundException") && strings.Contains(err.Error(), "Unable to find Route"): // the stage is there
+		return asr.Refuse("the stage has settings for a route that the API has no longer: "+err.Error(), "delete them (aws apigatewayv2 delete-route-settings), then plan again")
 	}
 	return err
 }

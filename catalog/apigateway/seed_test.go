@@ -64,6 +64,10 @@ func newV2(t *testing.T, acct *remedytest.Account, protocol wstypes.ProtocolType
 	client := websocket.NewFromConfig(acct.Config)
 	made, err := client.CreateApi(t.Context(), &websocket.CreateApiInput{Name: aws.String("chat"), ProtocolType: protocol, RouteSelectionExpression: aws.String("$request.body.action")})
 	id := remedytest.Must(t, made, err).ApiId
+	for route := range routes {
+		out, err := client.CreateRoute(t.Context(), &websocket.CreateRouteInput{ApiId: id, RouteKey: &route})
+		remedytest.Must(t, out, err)
+	}
 	out, err := client.CreateStage(t.Context(), &websocket.CreateStageInput{ApiId: id, StageName: aws.String("live"), DefaultRouteSettings: d, RouteSettings: routes, StageVariables: map[string]string{"table": "chats"}, Tags: map[string]string{"team": "chat"}})
 	remedytest.Must(t, out, err)
 	return *id, "apis/" + *id + "/stages/live"

@@ -27,17 +27,21 @@ type notifications struct {
 	Unfit  string          `json:"unfit"`  // why it can't be updated
 }
 
+func (n notifications) refusal() error {
+	return asr.Refuse(n.Unfit, "set NotificationARNs with the stack's next deployment, or suppress the finding")
+}
+
 // Notifications sends a stack's events to an SNS topic. Security Hub has
 // retired the control, but its findings can still come.
 var Notifications = remedy.Unit[notify, notifications]{
 	Spec: asr.Spec{
 		ID: "cloudformation-notifications", Version: 1,
 		Title:  "Notify an SNS topic of CloudFormation stack events",
-		Impact: "Events of the stack go to an SNS topic, which other stacks share and which stays when the fix is undone. Nobody hears of them before somebody subscribes to it. CloudFormation takes the topic by an update of the stack, with the same template, parameters, capabilities and tags, so that no resource changes; deployments at the same moment have to wait. It is refused where an update could change resources: with nested stacks, macros, and parameters from Parameter Store. A later deployment that names other topics replaces this one.",
+		Impact: "Events of the stack go to an SNS topic, which other stacks share and which stays when the fix is undone. Nobody hears of them before somebody subscribes to it. CloudFormation takes the topic by an update of the stack, with the same template, parameters, capabilities and tags, so that no resource changes; deployments at the same moment have to wait. It is refused where an update could change resources: with nested stacks, macros, values from Parameter Store, and templates that use their own topics. Who deploys the stack later notifies the topic in their own name, which the topic's policy lets all of the account do: where something else forbids it, the deployment fails. A later deployment that names other topics replaces this one.",
 		Risk:   asr.RiskMedium, RiskWhy: "the stack goes through an update, in which nothing else of it changes",
 		Cost:  "nothing for the topic; about 0.50 USD per million notifications, and 0.03 USD per 10,000 requests to KMS",
 		Scope: asr.ScopeResource, Resources: []string{stack},
-		Reads:  []asr.Grant{asr.Allow(stack, "cloudformation:DescribeStacks", "cloudformation:ListStackResources"), asr.Allow(topic, "sns:GetTopicAttributes")},
+		Reads:  []asr.Grant{asr.Allow(stack, "cloudformation:DescribeStacks", "cloudformation:GetTemplate"), asr.Allow(topic, "sns:GetTopicAttributes")},
 		Writes: []asr.Grant{asr.Allow(stack, "cloudformation:UpdateStack"), asr.Allow(topic, "sns:CreateTopic")},
 		Implied: []asr.Grant{ // CloudFormation notifies of an update in the name of who asked for it
 			asr.Allow(topic, "sns:TagResource", "sns:Publish"),
@@ -65,10 +69,10 @@ var Notifications = remedy.Unit[notify, notifications]{
 		for _, arn := range s.NotificationARNs {
 			now.Topics[arn] = true
 		}
-		if has, err := nested(ctx, cfg, on.Target); err != nil {
-			return now, err
-		} else if has && now.Unfit == "" {
-			now.Unfit = "it has nested stacks, which go through an update with it, and may change"
+		if now.Unfit == "" {
+			if now.Unfit, err = restless(ctx, cfg, on.Target); err != nil {
+				return now, err
+			}
 		}
 		_, err = sns.NewFromConfig(cfg).GetTopicAttributes(ctx, &sns.GetTopicAttributesInput{TopicArn: aws.String(on.Expand(topic))})
 		if err == nil {
@@ -81,13 +85,16 @@ var Notifications = remedy.Unit[notify, notifications]{
 			return now, nil // any topic is good
 		}
 		if now.Unfit != "" {
-			return now, asr.Refuse(now.Unfit, "set NotificationARNs with the stack's next deployment, or suppress the finding")
+			return now, now.refusal()
 		}
 		return notifications{Topic: on.Expand(topic), Topics: map[string]bool{on.Expand(topic): true}}, nil
 	},
 	Write: func(ctx context.Context, cfg aws.Config, on remedy.On[notify], from, to notifications) error {
-		if from.Topic == "" && to.Topic != "" {
+		switch {
+		case from.Topic == "" && to.Topic != "":
 			return createTopic(ctx, cfg, on)
+		case from.Unfit != "": // somebody changed the stack since it was planned, or fixed
+			return from.refusal()
 		}
 		return setTopics(ctx, cfg, on, slices.Sorted(maps.Keys(to.Topics)))
 	},

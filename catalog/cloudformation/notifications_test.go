@@ -139,7 +139,6 @@ func TestWhatAnUpdateCouldBreakOrCannotReachIsRefused(t *testing.T) {
 		"failed":         {"<StackStatus>ROLLBACK_COMPLETE</StackStatus>", "ROLLBACK_COMPLETE"},
 		"under review":   {"<StackStatus>REVIEW_IN_PROGRESS</StackStatus>", "REVIEW_IN_PROGRESS"},
 		"stuck":          {"<StackStatus>UPDATE_ROLLBACK_FAILED</StackStatus>", "UPDATE_ROLLBACK_FAILED"},
-		"macros":         {"<StackStatus>UPDATE_COMPLETE</StackStatus><Capabilities><member>CAPABILITY_IAM</member><member>CAPABILITY_AUTO_EXPAND</member></Capabilities>", "macros"},
 		"Parameter Store": {"<StackStatus>UPDATE_COMPLETE</StackStatus><Parameters><member><ParameterKey>Image</ParameterKey><ParameterValue>/ami</ParameterValue><ResolvedValue>ami-1</ResolvedValue></member></Parameters>",
 			"Image"},
 	} {
@@ -159,18 +158,41 @@ func TestWhatAnUpdateCouldBreakOrCannotReachIsRefused(t *testing.T) {
 	}
 }
 
-func TestAStackWithNestedStacksIsRefused(t *testing.T) {
+func TestATemplateThatMayGiveOtherResourcesIsRefused(t *testing.T) {
 	t.Parallel()
 	acct := remedytest.NewAccount(t)
 	on := remedy.On[notify]{Target: asr.Target{Partition: "aws", Account: acct.ID, Region: acct.Region, Name: "s/1"}, Params: notify{"ours"}}
-	for refused, resources := range map[bool][]string{true: {"AWS::SQS::Queue", "AWS::SQS::Queue", "AWS::CloudFormation::Stack"}, false: {"AWS::SQS::Queue", "AWS::CloudFormation::WaitConditionHandle"}} {
+	for template, want := range map[string]string{
+		`{"Resources":{"A":{"Type":"AWS::CloudFormation::Stack"}}}`: "nested stacks", "Resources:\n  A:\n    Type: AWS::CloudFormation::Stack\n": "nested stacks",
+		`{"Resources":{"A":{"Type":"AWS::CloudFormation::StackSet"}}}`: "", "Resources:\n  A:\n    Type: AWS::CloudFormation::WaitConditionHandle\n": "",
+		"Transform: AWS::Serverless-2016-10-31\nResources: {}\n": "macros", `{"Transform":["AWS::LanguageExtensions"],"Resources":{}}`: "macros",
+		"Resources:\n  A:\n    Fn::Transform: {Name: AWS::Include}\n": "macros", "A: !Transform {Name: AWS::Include}": "macros", "Resources:\n  A:\n    TextTransformation: NONE\n": "",
+		`{"Resources":{"A":{"Properties":{"P":"{{resolve:ssm:/a}}"}}}}`: "Parameter Store", "P: !Sub '{{resolve:ssm-secure:/${A}}}'": "Parameter Store", `P: "{{resolve:secretsmanager:a}}"`: "",
+		"Outputs:\n  O:\n    Value: !Select [0, !Ref AWS::NotificationARNs]\n": "topics",
+	} {
 		cfg := acct.Config.Copy()
-		cfg.HTTPClient = answering{"<StackStatus>CREATE_COMPLETE</StackStatus>", resources}
+		cfg.HTTPClient = answering{"<StackStatus>CREATE_COMPLETE</StackStatus><Capabilities><member>CAPABILITY_AUTO_EXPAND</member></Capabilities>", template}
 		now, err := Notifications.Read(t.Context(), cfg, on)
 		_, werr := Notifications.Want(on, remedytest.Must(t, now, err))
-		if (asr.Classify(werr) == asr.CodeRefused) != refused {
-			t.Errorf("%v: %+v: %v", resources, now, werr)
+		if !strings.Contains(now.Unfit, want) || (asr.Classify(werr) == asr.CodeRefused) != (want != "") {
+			t.Errorf("%s: %+v: %v", template, now, werr)
 		}
+	}
+}
+
+func TestUndoDoesntUpdateAStackThatMayChangeByItSince(t *testing.T) {
+	t.Parallel()
+	acct := remedytest.NewAccount(t)
+	id := newStack(t, acct, "shop")
+	h := remedytest.NewHarness(acct, Notifications)
+	r := h.End(t, remedytest.Case{Control: "CloudFormation.1", Resource: acct.Expand(stack, id)})
+	updateBody(t, acct, id, strings.Replace(template, "{", `{"Metadata":{"Note":"{{resolve:ssm:/image}}"},`, 1), nil, "shop")
+	asked, err := h.Engine.Revert(t.Context(), r.ID, remedytest.Actor, false)
+	remedytest.Must(t, asked, err)
+	r, err = h.Drive(t.Context(), r.ID)
+	s, err2 := describe(t.Context(), acct.Config, r.Target)
+	if got := remedytest.Must(t, s, err2).NotificationARNs; err != nil || r.State != asr.StateVerified || r.Undo.Refused == nil || r.Undo.Refused.Code != asr.CodeRefused || len(got) != 1 {
+		t.Errorf("undo ended %s: %+v %v; the topics are %v", r.State, r.Undo, err, got)
 	}
 }
 

@@ -39,12 +39,16 @@ func newTopic(t *testing.T, acct *remedytest.Account, name string) string {
 }
 
 func update(t *testing.T, acct *remedytest.Account, id string, topics []string, tag string) {
+	updateBody(t, acct, id, template, topics, tag)
+}
+
+func updateBody(t *testing.T, acct *remedytest.Account, id, body string, topics []string, tag string) {
 	api, arn := cloudformation.NewFromConfig(acct.Config), aws.String(acct.Expand(stack, id))
 	keep := func(k string) types.Parameter {
 		return types.Parameter{ParameterKey: &k, UsePreviousValue: aws.Bool(true)}
 	}
 	out, err := api.UpdateStack(t.Context(), &cloudformation.UpdateStackInput{
-		StackName: arn, UsePreviousTemplate: aws.Bool(true), Capabilities: []types.Capability{types.CapabilityCapabilityNamedIam}, NotificationARNs: topics,
+		StackName: arn, TemplateBody: &body, Capabilities: []types.Capability{types.CapabilityCapabilityNamedIam}, NotificationARNs: topics,
 		Parameters: []types.Parameter{keep("Size"), keep("Secret"), keep("Team")}, Tags: []types.Tag{{Key: aws.String("team"), Value: &tag}},
 	})
 	remedytest.Must(t, out, err)
@@ -70,11 +74,8 @@ func see(acct *remedytest.Account, id string) remedytest.View {
 }
 
 // answering is an AWS with one stack and no topic, for stacks that moto has
-// none of: its XML, and the types of its resources, a page each.
-type answering struct {
-	stack     string
-	resources []string
-}
+// none of: its XML, and its template.
+type answering struct{ stack, template string }
 
 func (a answering) Do(r *http.Request) (*http.Response, error) {
 	form, err := io.ReadAll(r.Body)
@@ -89,13 +90,8 @@ func (a answering) Do(r *http.Request) (*http.Response, error) {
 		return &http.Response{StatusCode: http.StatusNotFound, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(`<ErrorResponse><Error><Code>NotFound</Code></Error></ErrorResponse>`))}, nil
 	}
 	body := `<DescribeStacksResponse><DescribeStacksResult><Stacks><member><StackName>s</StackName><CreationTime>2026-01-01T00:00:00Z</CreationTime>` + a.stack + `</member></Stacks></DescribeStacksResult></DescribeStacksResponse>`
-	if asked.Get("Action") == "ListStackResources" {
-		page := len(asked.Get("NextToken"))
-		body = `<ListStackResourcesResponse><ListStackResourcesResult><StackResourceSummaries><member><ResourceType>` + a.resources[page] + `</ResourceType></member></StackResourceSummaries>`
-		if page+1 < len(a.resources) {
-			body += `<NextToken>` + strings.Repeat("x", page+1) + `</NextToken>`
-		}
-		body += `</ListStackResourcesResult></ListStackResourcesResponse>`
+	if asked.Get("Action") == "GetTemplate" {
+		body = `<GetTemplateResponse><GetTemplateResult><TemplateBody><![CDATA[` + a.template + `]]></TemplateBody></GetTemplateResult></GetTemplateResponse>`
 	}
 	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"text/xml"}}, Body: io.NopCloser(strings.NewReader(body))}, nil
 }

@@ -3,6 +3,7 @@ package cloudformation
 import (
 	"cmp"
 	"context"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -50,16 +51,14 @@ var updatable = []types.StackStatus{
 	types.StackStatusImportComplete, types.StackStatusImportRollbackComplete,
 }
 
-// unfit says why a stack can't be updated without a change of its resources, or "".
+// unfit says what about a stack itself keeps it from an update that changes no
+// resources, or "".
 func unfit(s types.Stack) string {
 	if root := rootOf(s); root != "" {
 		return "it is a nested stack, which is updated with its root stack " + root + " only"
 	}
 	if !slices.Contains(updatable, s.StackStatus) {
 		return "the stack is in state " + string(s.StackStatus) + ", in which CloudFormation doesn't update it"
-	}
-	if slices.Contains(s.Capabilities, types.CapabilityCapabilityAutoExpand) {
-		return "macros expand its template anew at each update, which may change resources"
 	}
 	for _, p := range s.Parameters {
 		if p.ResolvedValue != nil {
@@ -69,21 +68,31 @@ func unfit(s types.Stack) string {
 	return ""
 }
 
-// nested reports whether a stack has nested stacks. They go through an update
-// with it, by templates that may have changed where they lie, and with rights
-// that we don't have.
-func nested(ctx context.Context, cfg aws.Config, t asr.Target) (bool, error) {
-	pages := cloudformation.NewListStackResourcesPaginator(cloudformation.NewFromConfig(cfg), &cloudformation.ListStackResourcesInput{StackName: aws.String(t.Expand(stack))})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return false, err
-		}
-		if slices.ContainsFunc(page.StackResourceSummaries, func(r types.StackResourceSummary) bool {
-			return aws.ToString(r.ResourceType) == "AWS::CloudFormation::Stack"
-		}) {
-			return true, nil
+// unsteady is what makes a template give other resources though neither it nor
+// the parameters changed. The capabilities don't tell of macros: who deploys by
+// change sets needs none, and who names all of them may have none.
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/dynamic-references-ssm.html
+var unsteady = []struct {
+	words *regexp.Regexp
+	why   string
+}{
+	{regexp.MustCompile(`(?m)^Transform\s*:|["']Transform["']\s*:|Fn::Transform|!Transform\b`), "macros expand its template anew at each update, which may change resources"},
+	{regexp.MustCompile(`\{\{resolve:ssm`), "its template reads Parameter Store anew at each update, which may change resources"},
+	{regexp.MustCompile(`AWS::NotificationARNs`), "its template uses the stack's topics, so that other topics may change resources"},
+	{regexp.MustCompile(`AWS::CloudFormation::Stack\b`), "it has nested stacks, which go through an update with it, by templates that may have changed where they lie"},
+}
+
+// restless says why an update of a stack that changes neither template nor
+// parameters may change resources, or "".
+func restless(ctx context.Context, cfg aws.Config, t asr.Target) (string, error) {
+	out, err := cloudformation.NewFromConfig(cfg).GetTemplate(ctx, &cloudformation.GetTemplateInput{StackName: aws.String(t.Expand(stack))})
+	if err != nil {
+		return "", err
+	}
+	for _, u := range unsteady {
+		if u.words.MatchString(aws.ToString(out.TemplateBody)) {
+			return u.why, nil
 		}
 	}
-	return false, nil
+	return "", nil
 }

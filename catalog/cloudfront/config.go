@@ -14,7 +14,12 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
-const distribution = "arn:{partition}:cloudfront::{account}:distribution/{name}"
+const (
+	distribution = "arn:{partition}:cloudfront::{account}:distribution/{name}"
+	// webACL is what CloudFront asks WAF for in our name when it takes a
+	// configuration that names one: "Unable to verify read permissions on Web ACL".
+	webACL = "arn:{partition}:wafv2:{region}:{account}:global/webacl/*/*"
+)
 
 // config is a distribution's configuration as CloudFront sends it. An update
 // replaces all of it, and the SDK drops what it doesn't know yet, so it is

@@ -25,9 +25,10 @@ var DefaultRootObject = remedy.Unit[root, root]{
 		Impact: "A request for the distribution's root URL (/) is answered with the named object and not with what the origin says to /, such as a list of a bucket's objects. If the origin doesn't have the object, the request fails, which nobody can check beforehand: make sure that it is there. Other URLs are answered as before. It takes some minutes until all of CloudFront's locations know.",
 		Risk:   asr.RiskMedium, RiskWhy: "if the origin doesn't have the object, or answers / by itself, visitors of the root URL see an error",
 		Scope: asr.ScopeResource, Global: true, Resources: []string{distribution},
-		Reads:  []asr.Grant{asr.Allow(distribution, "cloudfront:GetDistributionConfig")},
-		Writes: []asr.Grant{asr.Allow(distribution, "cloudfront:UpdateDistribution")},
-		Settle: 5 * time.Second,
+		Reads:   []asr.Grant{asr.Allow(distribution, "cloudfront:GetDistributionConfig")},
+		Writes:  []asr.Grant{asr.Allow(distribution, "cloudfront:UpdateDistribution")},
+		Implied: []asr.Grant{asr.Allow(webACL, "wafv2:GetWebACL")},
+		Settle:  5 * time.Second,
 	},
 	Controls: map[string]root{"CloudFront.1": {"index.html"}},
 	Validate: func(on remedy.On[root]) error {

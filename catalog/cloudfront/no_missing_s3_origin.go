@@ -43,8 +43,9 @@ var NoMissingS3Origin = remedy.Unit[none, s3Origins]{
 			asr.Allow(distribution, "cloudfront:GetDistributionConfig"),
 			asr.Allow("arn:{partition}:s3:::*", "s3:GetBucketLocation"), // which buckets, only the distribution tells
 		},
-		Writes: []asr.Grant{asr.Allow(distribution, "cloudfront:UpdateDistribution")},
-		Settle: 5 * time.Second,
+		Writes:  []asr.Grant{asr.Allow(distribution, "cloudfront:UpdateDistribution")},
+		Implied: []asr.Grant{asr.Allow(webACL, "wafv2:GetWebACL")},
+		Settle:  5 * time.Second,
 	},
 	Controls: map[string]none{"CloudFront.12": {}},
 	Read: func(ctx context.Context, cfg aws.Config, on remedy.On[none]) (s3Origins, error) {

@@ -326,6 +326,30 @@ func TestAPolicyThatIsNotHeededYetIsWaitedFor(t *testing.T) {
 	}
 }
 
+// CloudTrail says so of a trail that it hasn't loaded yet, or that another fix
+// has just changed.
+func TestATrailThatIsNotReadyIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	acct := remedytest.NewAccount(t)
+	for _, operation := range []string{"CreateTrail", "StartLogging", "DeleteTrail", "UpdateTrail"} {
+		t.Cleanup(acct.Sandbox.Fault(sandbox.Fault{Service: "cloudtrail", Operation: operation, Account: acct.ID, Code: "ConflictException", Times: 2}))
+	}
+	h := remedytest.NewHarness(acct, Enabled)
+	r := h.End(t, remedytest.Case{Control: "CloudTrail.1"})
+	if r.State != asr.StateVerified {
+		t.Fatalf("the run ended %s %+v", r.State, r.Error)
+	}
+	_, err := h.Engine.Revert(t.Context(), r.ID, remedytest.Actor, false)
+	undone, err2 := h.Drive(t.Context(), r.ID)
+	if remedytest.Must(t, undone, errors.Join(err, err2)); undone.State != asr.StateReverted {
+		t.Errorf("the undo ended %s %+v", undone.State, undone.Error)
+	}
+	theirs := newTrail(t, acct, acct.Region, "audit", true)
+	if r := remedytest.End(t, acct, LogValidation, remedytest.Case{Control: "CloudTrail.4", Resource: theirs}); r.State != asr.StateVerified {
+		t.Errorf("the run on a trail of theirs ended %s %+v", r.State, r.Error)
+	}
+}
+
 func TestAKeyThatWasNotNamedIsLeftToTheNextRun(t *testing.T) {
 	t.Parallel()
 	acct := remedytest.NewAccount(t)

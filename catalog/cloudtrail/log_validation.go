@@ -44,6 +44,6 @@ var LogValidation = remedy.Unit[none, validation]{
 	Want: func(remedy.On[none], validation) (validation, error) { return validation{true}, nil },
 	Write: func(ctx context.Context, cfg aws.Config, on remedy.On[none], _, to validation) error {
 		_, err := cloudtrail.NewFromConfig(cfg).UpdateTrail(ctx, &cloudtrail.UpdateTrailInput{Name: &on.ID, EnableLogFileValidation: &to.On})
-		return err
+		return heeded(err)
 	},
 }

@@ -96,7 +96,7 @@ func writeRecording(ctx context.Context, cfg aws.Config, on remedy.On[store], fr
 	default:
 		_, err = api.StopLogging(ctx, &cloudtrail.StopLoggingInput{Name: aws.String(ourName)})
 	}
-	return err
+	return heeded(err)
 }
 
 func createTrail(ctx context.Context, api *cloudtrail.Client, on remedy.On[store], to recording) error {
@@ -115,8 +115,13 @@ func createTrail(ctx context.Context, api *cloudtrail.Client, on remedy.On[store
 }
 
 // heeded waits where S3 and KMS take a while to heed a new policy, and
-// CloudWatch Logs to know a new log group.
+// CloudWatch Logs to know a new log group; and while CloudTrail hasn't loaded
+// the trail, or another change of it is under way:
+// https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_UpdateTrail.html
 func heeded(err error) error {
+	if remedy.Is(err, "ConflictException") {
+		return asr.ErrSettling
+	}
 	if !remedy.Is(err, "InsufficientS3BucketPolicyException", "InsufficientEncryptionPolicyException", "InvalidCloudWatchLogsLogGroupArnException") {
 		return err
 	}
@@ -133,7 +138,7 @@ func deleteTrail(ctx context.Context, api *cloudtrail.Client, on remedy.On[store
 		for _, t := range r.TagsList {
 			if aws.ToString(t.Key) == asr.OwnerTag && aws.ToString(t.Value) == on.Call.Run {
 				_, err := api.DeleteTrail(ctx, &cloudtrail.DeleteTrailInput{Name: aws.String(ourName)})
-				return remedy.Unless(err, "TrailNotFoundException")
+				return remedy.Unless(heeded(err), "TrailNotFoundException")
 			}
 		}
 	}

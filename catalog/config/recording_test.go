@@ -278,11 +278,23 @@ func TestTheBucketLetsAWSConfigDeliver(t *testing.T) {
 func TestWhatIsNotKnownYetIsWaitedFor(t *testing.T) {
 	t.Parallel()
 	a := newAccount(t)
-	for operation, code := range map[string]string{"PutConfigurationRecorder": "InvalidRoleException", "PutDeliveryChannel": "InsufficientDeliveryPolicyException"} {
-		t.Cleanup(a.Sandbox.Fault(sandbox.Fault{Service: "config", Operation: operation, Account: a.ID, Code: code, Times: 2}))
+	for operation, codes := range map[string][]string{
+		"PutConfigurationRecorder": {"InvalidRoleException"}, "PutDeliveryChannel": {"NoAvailableConfigurationRecorderException", "InsufficientDeliveryPolicyException"},
+		"StartConfigurationRecorder": {"NoAvailableDeliveryChannelException"}, "DeleteDeliveryChannel": {"LastDeliveryChannelDeleteFailedException"},
+	} {
+		for _, code := range codes {
+			t.Cleanup(a.Sandbox.Fault(sandbox.Fault{Service: "config", Operation: operation, Account: a.ID, Code: code, Times: 2}))
+		}
 	}
-	if r := a.ended(""); r.State != asr.StateVerified {
-		t.Errorf("the run ended %s %+v", r.State, r.Error)
+	h := remedytest.NewHarness(a.Account, Recording)
+	r := h.End(t, remedytest.Case{Control: "Config.1"})
+	if r.State != asr.StateVerified {
+		t.Fatalf("the run ended %s %+v", r.State, r.Error)
+	}
+	_, err := h.Engine.Revert(t.Context(), r.ID, remedytest.Actor, false)
+	undone, err2 := h.Drive(t.Context(), r.ID)
+	if remedytest.Must(t, undone, errors.Join(err, err2)); undone.State != asr.StateReverted {
+		t.Errorf("the undo ended %s %+v", undone.State, undone.Error)
 	}
 }
 

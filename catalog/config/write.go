@@ -65,8 +65,12 @@ func makeRecorder(ctx context.Context, api *configservice.Client, on remedy.On[d
 	return heeded(err)
 }
 
-// heeded waits where a new role, bucket or policy isn't known everywhere yet.
+// heeded waits where a new role, bucket or policy isn't known everywhere yet,
+// or the step before: a recorder that was stopped may count as running for a while.
 func heeded(err error) error {
+	if remedy.Is(err, "LastDeliveryChannelDeleteFailedException", "NoAvailableConfigurationRecorderException", "NoAvailableDeliveryChannelException") {
+		return asr.ErrSettling
+	}
 	if !remedy.Is(err, "InvalidRoleException", "NoSuchBucketException", "InsufficientDeliveryPolicyException") {
 		return err
 	}

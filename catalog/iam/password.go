@@ -3,6 +3,7 @@ package iam
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"example.com/asr"
@@ -50,6 +51,12 @@ var PasswordPolicy = remedy.Unit[password, account]{
 		"IAM.15": {Length: 14},
 		"IAM.16": {History: 24},
 		"IAM.17": {MaxAge: 90},
+	},
+	Validate: func(on remedy.On[password]) error { // https://docs.aws.amazon.com/IAM/latest/APIReference/API_UpdateAccountPasswordPolicy.html
+		if p := on.Params; min(p.Length, p.History, p.MaxAge) < 0 || p.Length > 128 || p.History > 24 || p.MaxAge > 1095 {
+			return errors.New("length is at most 128, history 24 and maxAge 1095, and none is below 0")
+		}
+		return nil
 	},
 	Read:  readPassword,
 	Want:  wantPassword,

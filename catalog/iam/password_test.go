@@ -131,6 +131,16 @@ func TestEachPasswordControlSetsOnlyWhatItChecks(t *testing.T) {
 	}
 }
 
+func TestAPasswordPolicyThatAWSWouldRefuseIsRefusedFirst(t *testing.T) {
+	for least, ok := range map[password]bool{
+		{}: true, {Length: 128, History: 24, MaxAge: 1095}: true, {Length: 129}: false, {History: 25}: false, {MaxAge: 1096}: false, {Length: -1}: false, {History: -1}: false, {MaxAge: -1}: false,
+	} {
+		if err := PasswordPolicy.Validate(remedy.On[password]{Params: least}); (err == nil) != ok {
+			t.Errorf("%+v: got %v, want ok=%t", least, err, ok)
+		}
+	}
+}
+
 func TestAPasswordPolicyThatIsNotAsWrittenIsNoSuccess(t *testing.T) {
 	t.Parallel()
 	u := PasswordPolicy

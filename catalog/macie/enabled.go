@@ -59,7 +59,7 @@ var Enabled = remedy.Unit[none, session]{
 		}
 		if !from.Account {
 			_, err := api.EnableMacie(ctx, &macie2.EnableMacieInput{Status: status, ClientToken: &on.Call.Token})
-			return err
+			return remedy.Unless(err, "ConflictException") // it is on by now, or paused: the next look tells
 		}
 		if from.Administrator != "" {
 			return asr.Refuse("account "+from.Administrator+" manages Macie here by now", "change it in account "+from.Administrator+" for member "+on.Account)

@@ -77,6 +77,16 @@ func TestAPausedMacieIsResumed(t *testing.T) {
 	}
 }
 
+// The look before may not show yet that Macie is on.
+func TestMacieThatIsOnByNowIsNoFailure(t *testing.T) {
+	t.Parallel()
+	acct := remedytest.NewAccount(t)
+	turn(t, acct, types.MacieStatusEnabled)
+	if err := Enabled.Write(t.Context(), acct.Config, remedy.On[none]{Call: asr.Call{Token: "another"}}, session{}, session{Account: true, Enabled: true}); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestMacieThatIsOnIsRightAlready(t *testing.T) {
 	t.Parallel()
 	acct := remedytest.NewAccount(t)

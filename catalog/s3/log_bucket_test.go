@@ -46,6 +46,19 @@ func TestTheLogBucketPassesTheOtherControls(t *testing.T) {
 	}
 }
 
+// A bucket of the owner's may have a public policy, which S3 lets nobody add to
+// once the bucket is closed.
+func TestALogBucketWithAPublicPolicyIsExplained(t *testing.T) {
+	t.Parallel()
+	acct := remedytest.NewAccount(t)
+	logs := newBucket(t, acct, "logs")
+	putPolicy(t, acct, logs, policyWith(statement(`"Principal":"*","Action":"s3:GetObject"`)))
+	r := remedytest.End(t, acct, AccessLogging, remedytest.Case{Control: "S3.9", Resource: newBucket(t, acct, "data"), Params: `{"bucket":"` + logs + `"}`})
+	if r.State != asr.StatePartly || r.Error.Code != asr.CodeDenied || !strings.Contains(r.Error.Do, "Block Public Access") {
+		t.Errorf("the run ended %s: %+v", r.State, r.Error)
+	}
+}
+
 // watched is an account's config in a Region that shows the inputs of one
 // operation's calls.
 func watched(acct *remedytest.Account, region string, see func(in any)) aws.Config {

@@ -5,6 +5,7 @@ import (
 
 	"example.com/asr"
 	"example.com/asr/remedy"
+	"example.com/asr/remedy/logbucket"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 )
@@ -22,18 +23,9 @@ func policyOf(ctx context.Context, cfg aws.Config, t asr.Target) (remedy.Documen
 }
 
 func writePolicy(ctx context.Context, cfg aws.Config, t asr.Target, to remedy.Document) error {
-	api := s3.NewFromConfig(cfg)
 	if to == nil {
-		_, err := api.DeleteBucketPolicy(ctx, &s3.DeleteBucketPolicyInput{Bucket: &t.Name, ExpectedBucketOwner: &t.Account})
+		_, err := s3.NewFromConfig(cfg).DeleteBucketPolicy(ctx, &s3.DeleteBucketPolicyInput{Bucket: &t.Name, ExpectedBucketOwner: &t.Account})
 		return err
 	}
-	_, err := api.PutBucketPolicy(ctx, &s3.PutBucketPolicyInput{Bucket: &t.Name, Policy: aws.String(to.Text()), ExpectedBucketOwner: &t.Account})
-	switch {
-	case remedy.Is(err, "AccessDenied"):
-		err = &asr.Error{Code: asr.CodeDenied, Err: err,
-			Do: "see whether the policy lets in everybody: S3 refuses any change of such a policy while Block Public Access is on, of the bucket or the account. Take what is public out of it first. Else find what denies it: the member role's policy, a service control policy or the bucket's policy"}
-	case remedy.Is(err, "MalformedPolicy"):
-		err = &asr.Error{Code: asr.CodeAWS, Err: err, Do: "see whether the policy names a principal that was deleted, by an id as AIDA… or AROA…: S3 takes no policy with one. Take it out first"}
-	}
-	return err
+	return logbucket.Bucket{Target: t, Name: t.Name}.Put(ctx, cfg, to)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"time"
 
@@ -21,7 +22,7 @@ type forbidden struct {
 // means.
 type grants struct {
 	Named    map[string]remedy.Document `json:"named"`    // the statements by their Sid
-	Nameless []remedy.Document          `json:"nameless"` // those without
+	Nameless []remedy.Document          `json:"nameless"` // those without, or with one that another has
 	Rest     remedy.Document            `json:"rest"`     // Version and Id; none: there is no policy
 	Single   bool                       `json:"single"`   // the only statement stands without a list
 	Owner    string                     `json:"owner"`    // canonical user id of the bucket's account, if the policy has any
@@ -92,6 +93,9 @@ func wantGrants(on remedy.On[forbidden], now grants) (grants, error) {
 	}
 	for _, s := range now.Nameless {
 		to.Nameless = append(to.Nameless, restrict(on, now.Owner, s)...)
+	}
+	if sid := now.namesake(); sid != "" && !reflect.DeepEqual([]any{to.Named, to.Nameless}, []any{now.Named, now.Nameless}) {
+		return now, asr.Refuse("two statements of the policy have the Sid "+sid+", and can't be told apart when the fix is undone", "give each a Sid of its own, then plan again")
 	}
 	to.Single = now.Single && len(to.Named)+len(to.Nameless) == 1
 	doc := to.document(nil, grants{})

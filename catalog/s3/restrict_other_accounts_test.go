@@ -224,6 +224,28 @@ func TestAStatementThatSomebodyAddsInBetweenStays(t *testing.T) {
 	}
 }
 
+// S3 lets two statements have one Sid. Neither may be lost, least of all a Deny.
+func TestStatementsOfOneSidAreKeptApart(t *testing.T) {
+	t.Parallel()
+	allows, denies := statement(`"Sid":"x","Principal":{"AWS":"`+partner+`"},"Action":["s3:GetObject","s3:PutBucketAcl"]`), strings.Replace(statement(`"Sid":"x","Principal":"*","Action":"s3:DeleteObject"`), "Allow", "Deny", 1)
+	on := remedy.On[forbidden]{Target: asr.Target{Account: home, Name: "b"}, Params: RestrictOtherAccounts.Controls["S3.6"]}
+	for _, text := range []string{policyWith(allows, denies), policyWith(denies, allows)} {
+		doc, err := remedy.ParseDocument(text)
+		now := grantsOf(remedytest.Must(t, doc, err))
+		if got := now.document(doc, now); !cmp.Equal(got, doc) {
+			t.Errorf("%v is put together as %v", doc, got)
+		}
+		if _, err := wantGrants(on, now); asr.Classify(err) != asr.CodeRefused || asr.Advice(err) == "" {
+			t.Errorf("%v: got %v, want a refusal", doc, err)
+		}
+	}
+	doc, err := remedy.ParseDocument(policyWith(denies, denies, strings.Replace(allows, "s3:PutBucketAcl", "s3:PutObject", 1)))
+	now := grantsOf(remedytest.Must(t, doc, err))
+	if to, err := wantGrants(on, now); err != nil || !cmp.Equal(to, now) {
+		t.Errorf("what is right already becomes %v, %v", to, err)
+	}
+}
+
 func TestAPolicyThatWouldGetTooLongIsRefusedHereToo(t *testing.T) {
 	t.Parallel()
 	long := statement(`"Sid":"` + strings.Repeat("x", policyLimit-300) + `","Principal":{"AWS":["111111111111","222222222222"]},"Action":"s3:Put*"`)

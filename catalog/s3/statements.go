@@ -31,13 +31,20 @@ func sidOf(s remedy.Document) string { sid, _ := s["Sid"].(string); return sid }
 
 // has finds a statement, as g says it.
 func (g grants) has(s remedy.Document) remedy.Document {
-	if named := g.Named[sidOf(s)]; named != nil {
-		return named
-	}
 	if slices.ContainsFunc(g.Nameless, func(o remedy.Document) bool { return reflect.DeepEqual(o, s) }) {
 		return s
 	}
-	return nil
+	return g.Named[sidOf(s)]
+}
+
+// namesake is a Sid that two statements share, which S3 allows, or "".
+func (g grants) namesake() string {
+	for _, s := range g.Nameless {
+		if sid := sidOf(s); sid != "" {
+			return sid
+		}
+	}
+	return ""
 }
 
 // document puts the policy together, in the order of the live one. What that
@@ -46,12 +53,8 @@ func (g grants) document(live remedy.Document, from grants) remedy.Document {
 	var statements []any
 	done := map[string]bool{}
 	add := func(s remedy.Document) {
-		key := sidOf(s)
-		if g.Named[key] == nil {
-			key = "\x00" + s.Text() // no Sid begins so
-		}
-		if !done[key] {
-			done[key] = true
+		if text := s.Text(); !done[text] {
+			done[text] = true
 			statements = append(statements, map[string]any(s))
 		}
 	}

@@ -148,6 +148,34 @@ func TestAnErrorOnASecretThatRotatesAlreadyIsNoSuccess(t *testing.T) {
 	}
 }
 
+// A rotation function that fails is when undo is needed most. Secrets Manager
+// refuses schedules then, and what it refuses it tries again.
+func TestUndoStopsARotationThatFails(t *testing.T) {
+	t.Parallel()
+	acct := remedytest.NewAccount(t)
+	api, arn := secretsmanager.NewFromConfig(acct.Config), newSecret(t, acct, "s", 0, 0)
+	rotating(t, acct, arn, newFunction(t, acct), rotation{Schedule: "365 days"})()
+	h := remedytest.NewHarness(acct, Rotation)
+	fixed := h.End(t, remedytest.Case{Control: "SecretsManager.1", Resource: arn})
+	half, err := api.PutSecretValue(t.Context(), &secretsmanager.PutSecretValueInput{SecretId: &arn, SecretString: aws.String("new"), VersionStages: []string{"AWSPENDING"}})
+	remedytest.Must(t, half, err)
+	undo := func() (asr.Run, rotation) {
+		_, err := h.Engine.Revert(t.Context(), fixed.ID, remedytest.Actor, false)
+		r, err := h.Drive(t.Context(), remedytest.Must(t, fixed.ID, err))
+		remedytest.Must(t, r, err)
+		now, err := readRotation(t.Context(), acct.Config, remedy.On[period]{Target: fixed.Target})
+		return r, remedytest.Must(t, now, err)
+	}
+	if r, now := undo(); r.State != asr.StatePartly || r.Error.Code != asr.CodeRefused || r.Error.Do == "" || now.On || now.Schedule != "90 days" {
+		t.Errorf("undo ended %s %+v and leaves %+v, want rotation off and its schedule refused", r.State, r.Error, now)
+	}
+	_, err = api.UpdateSecretVersionStage(t.Context(), &secretsmanager.UpdateSecretVersionStageInput{SecretId: &arn, VersionStage: aws.String("AWSPENDING"), RemoveFromVersionId: half.VersionId})
+	remedytest.Must(t, arn, err)
+	if r, now := undo(); r.State != asr.StateReverted || now.On || now.Schedule != "365 days" {
+		t.Errorf("the second undo ended %s %+v and leaves %+v", r.State, r.Error, now)
+	}
+}
+
 func TestARotationThatIsUnderWayIsRefused(t *testing.T) {
 	stages := map[string]bool{"AWSPENDING": true, "AWSPENDING AWSCURRENT": false, "AWSCURRENT": false, "AWSPREVIOUS": false}
 	for s, want := range stages {

@@ -77,9 +77,12 @@ func wantRotation(on remedy.On[period], now rotation) (rotation, error) {
 // until the schedule says otherwise.
 func writeRotation(ctx context.Context, cfg aws.Config, on remedy.On[period], from, to rotation) (err error) {
 	api, arn := secretsmanager.NewFromConfig(cfg), on.Expand(secret)
-	if !to.On && (to.Schedule == from.Schedule || to.Schedule == "") {
+	switch {
+	case from.On && !to.On: // first of all: rotation that fails must stop, and takes no schedule meanwhile
 		_, err = api.CancelRotateSecret(ctx, &secretsmanager.CancelRotateSecretInput{SecretId: &arn})
 		return err
+	case from.Refusal != "":
+		return asr.Refuse(from.Refusal, from.Do)
 	}
 	in := &secretsmanager.RotateSecretInput{SecretId: &arn, RotateImmediately: aws.Bool(false), RotationRules: rules(to), ClientRequestToken: &on.Call.Token}
 	if from.Function != "" {

@@ -3,7 +3,9 @@ package ssm
 import (
 	"cmp"
 	"context"
+	"errors"
 	"path"
+	"regexp"
 	"slices"
 
 	"example.com/asr"
@@ -21,9 +23,21 @@ import (
 // https://docs.aws.amazon.com/drs/latest/userguide/security-iam-awsmanpol-AWSElasticDisasterRecoveryReplicationServerPolicy.html
 const replicationRole = "AWSElasticDisasterRecoveryReplicationServerRole"
 
+// passes lets EC2 have our role; its name ends in .cn in China.
+var passes = asr.Grant{On: ourRole, Actions: []string{"iam:PassRole"}, When: map[string]map[string]string{"StringLike": {"iam:PassedToService": "ec2.amazonaws.com*"}}}
+
+var pathAndName = regexp.MustCompile(`^([A-Za-z0-9+=,.@_-]+/)*[A-Za-z0-9+=,.@_-]{1,64}$`)
+
+func validateProfile(on remedy.On[handOut]) error {
+	if !pathAndName.MatchString(on.Params.Profile) {
+		return errors.New("profile must be a path and a name, as in asr/asr-ssm-instance")
+	}
+	return nil
+}
+
 func readAccess(ctx context.Context, cfg aws.Config, on remedy.On[handOut]) (a access, err error) {
 	api := ec2.NewFromConfig(cfg)
-	operator, err := operatorOf(ctx, api, on.Name)
+	i, err := find(ctx, api, on.Name)
 	if err != nil {
 		return a, err
 	}
@@ -32,7 +46,7 @@ func readAccess(ctx context.Context, cfg aws.Config, on remedy.On[handOut]) (a a
 		return a, err
 	}
 	for _, n := range now {
-		if n.State != ec2types.IamInstanceProfileAssociationStateAssociated {
+		if !stands(n.State, i) {
 			return a, asr.ErrSettling
 		}
 		if n.IamInstanceProfile != nil {
@@ -45,34 +59,56 @@ func readAccess(ctx context.Context, cfg aws.Config, on remedy.On[handOut]) (a a
 	if err := a.look(ctx, cfg, on); err != nil {
 		return a, err
 	}
-	if operator != "" {
+	if operator := operatorOf(i); operator != "" {
 		a.Refusal, a.Do = "the instance is managed by "+operator+", which alone may change it", "suppress the finding, or set it up there"
 	}
 	return a, nil
 }
 
-// operatorOf is the AWS service that manages an instance, "" if its owner does.
-func operatorOf(ctx context.Context, api *ec2.Client, id string) (string, error) {
+func find(ctx context.Context, api *ec2.Client, id string) (i ec2types.Instance, err error) {
 	out, err := api.DescribeInstances(ctx, &ec2.DescribeInstancesInput{InstanceIds: []string{id}})
 	if err != nil {
-		return "", remedy.Gone(err, "InvalidInstanceID.NotFound", "InvalidInstanceID.Malformed")
+		return i, remedy.Gone(err, "InvalidInstanceID.NotFound", "InvalidInstanceID.Malformed")
 	}
 	if len(out.Reservations) == 0 || len(out.Reservations[0].Instances) == 0 {
-		return "", asr.ErrGone
+		return i, asr.ErrGone
 	}
-	i := out.Reservations[0].Instances[0]
-	if i.State != nil {
-		switch i.State.Name {
-		case ec2types.InstanceStateNameTerminated, ec2types.InstanceStateNameShuttingDown:
-			return "", asr.ErrGone
-		case ec2types.InstanceStateNamePending:
-			return "", asr.ErrSettling
-		}
+	i = out.Reservations[0].Instances[0]
+	return i, settled(i)
+}
+
+// settled is nil of an instance that EC2 would give or take a profile: one that
+// runs or is stopped.
+func settled(i ec2types.Instance) error {
+	switch state(i) {
+	case ec2types.InstanceStateNameTerminated, ec2types.InstanceStateNameShuttingDown:
+		return asr.ErrGone
+	case ec2types.InstanceStateNamePending, ec2types.InstanceStateNameStopping:
+		return asr.ErrSettling
 	}
+	return nil
+}
+
+func state(i ec2types.Instance) ec2types.InstanceStateName {
+	if i.State == nil {
+		return ""
+	}
+	return i.State.Name
+}
+
+// stands reports whether an association changes no more by itself. A stopped
+// instance may be associating until it is started.
+func stands(s ec2types.IamInstanceProfileAssociationState, i ec2types.Instance) bool {
+	return s == ec2types.IamInstanceProfileAssociationStateAssociated ||
+		s == ec2types.IamInstanceProfileAssociationStateAssociating && state(i) == ec2types.InstanceStateNameStopped
+}
+
+// operatorOf is the AWS service that manages an instance, "" if its owner does.
+func operatorOf(i ec2types.Instance) string {
 	if i.Operator != nil && aws.ToBool(i.Operator.Managed) {
-		return cmp.Or(aws.ToString(i.Operator.Principal), "AWS"), nil
+		return cmp.Or(aws.ToString(i.Operator.Principal), "AWS")
 	}
-	return "", nil
+	return ""
 }
 
 // associations are those of the instance that are, come or go.
@@ -161,7 +197,7 @@ func (a *access) look(ctx context.Context, cfg aws.Config, on remedy.On[handOut]
 	if err := a.attached(ctx, api, on.Expand(core)); err != nil {
 		return err
 	}
-	return a.simulate(ctx, api, aws.ToString(role.Arn), on.Expand(instance))
+	return a.simulate(ctx, api, aws.ToString(role.Arn), on)
 }
 
 func (a *access) attached(ctx context.Context, api *iam.Client, policy string) error {
@@ -181,9 +217,12 @@ func (a *access) attached(ctx context.Context, api *iam.Client, policy string) e
 
 // simulate asks IAM whether the role may report to Systems Manager, by whatever
 // policy, and what would still stand against it with one more.
-func (a *access) simulate(ctx context.Context, api *iam.Client, role, instance string) error {
+func (a *access) simulate(ctx context.Context, api *iam.Client, role string, on remedy.On[handOut]) error {
 	const report = "ssm:UpdateInstanceInformation"
-	out, err := api.SimulatePrincipalPolicy(ctx, &iam.SimulatePrincipalPolicyInput{PolicySourceArn: &role, ActionNames: []string{report}, ResourceArns: []string{instance}})
+	region := iamtypes.ContextEntry{ContextKeyName: aws.String("aws:RequestedRegion"), ContextKeyType: iamtypes.ContextKeyTypeEnumString, ContextKeyValues: []string{on.Region}}
+	out, err := api.SimulatePrincipalPolicy(ctx, &iam.SimulatePrincipalPolicyInput{
+		PolicySourceArn: &role, ActionNames: []string{report}, ResourceArns: []string{on.Expand(instance)}, ContextEntries: []iamtypes.ContextEntry{region},
+	})
 	if err != nil {
 		return err
 	}
@@ -196,15 +235,18 @@ func (a *access) simulate(ctx context.Context, api *iam.Client, role, instance s
 	return nil
 }
 
-// against says what no further policy of a role can overcome.
+// against says what no further policy of a role can overcome. A service control
+// policy proves nothing: the simulator takes one with a condition, as on
+// Regions, for a denial.
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_testing-policies.html
 func against(r iamtypes.EvaluationResult) string {
 	switch boundary, org := r.PermissionsBoundaryDecisionDetail, r.OrganizationsDecisionDetail; {
+	case org != nil && !org.AllowedByOrganizations:
+		return ""
 	case r.EvalDecision == iamtypes.PolicyEvaluationDecisionTypeExplicitDeny:
 		return "a policy denies"
 	case boundary != nil && !boundary.AllowedByPermissionsBoundary:
 		return "a permissions boundary doesn't allow"
-	case org != nil && !org.AllowedByOrganizations:
-		return "a service control policy doesn't allow"
 	}
 	return ""
 }

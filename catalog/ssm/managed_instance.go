@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"maps"
+	"path"
 	"time"
 
 	"example.com/asr"
@@ -48,8 +49,8 @@ var ManagedInstance = remedy.Unit[handOut, access]{
 	Spec: asr.Spec{
 		ID: "ssm-managed-instance", Version: 1,
 		Title: "Let Systems Manager manage EC2 instances",
-		Impact: "An instance without an instance profile gets the one that is deployed with the member role. Otherwise the policy AmazonSSMManagedInstanceCore is attached to the role of its profile, and every instance with that role gets these rights, which include reading any parameter of Parameter Store. " +
-			"Nothing changes where Systems Manager hears from the instance already, or the role's policies let it report. The agent takes up to an hour to notice. Whether it is installed and reaches Systems Manager can't be seen from outside: what is verified is the rights alone. " +
+		Impact: "An instance without an instance profile gets the one that is deployed with the member role. Otherwise the policy AmazonSSMManagedInstanceCore is attached to the role of its profile, and every instance with that role gets these rights, which include reading any parameter of Parameter Store; undo takes them from all of these again. " +
+			"Nothing changes where Systems Manager hears from the instance already, or the role's policies let it report. The agent takes up to an hour to notice. Whether it is installed, reaches Systems Manager and is let by service control policies can't be seen from outside: what is verified is the rights alone. " +
 			"Instances that an Auto Scaling group makes later come without the profile: its launch template must name it.",
 		Risk: asr.RiskMedium, RiskWhy: "who can run commands through Systems Manager can then do so on the instance, and its software gets more rights",
 		Scope: asr.ScopeResource, Resources: []string{instance},
@@ -59,13 +60,14 @@ var ManagedInstance = remedy.Unit[handOut, access]{
 		},
 		Writes: []asr.Grant{
 			asr.Allow(instance, "ec2:AssociateIamInstanceProfile", "ec2:DisassociateIamInstanceProfile"),
-			{On: roles, Actions: []string{"iam:AttachRolePolicy", "iam:DetachRolePolicy"}, When: map[string]map[string]string{"ArnLike": {"iam:PolicyARN": "arn:*:iam::aws:policy/AmazonSSMManagedInstanceCore"}}},
+			{On: roles, Actions: []string{"iam:AttachRolePolicy", "iam:DetachRolePolicy"}, When: map[string]map[string]string{"ArnEquals": {"iam:PolicyARN": core}}},
 		},
-		Implied: []asr.Grant{asr.Pass(ourRole, "ec2.amazonaws.com")},
+		Implied: []asr.Grant{passes},
 		Locks:   []string{instance, "ssm-managed-instance/{account}"}, // instances share roles
 		Settle:  5 * time.Second,
 	},
 	Controls: map[string]handOut{"SSM.1": {"asr/asr-ssm-instance"}},
+	Validate: validateProfile,
 	Read:     readAccess,
 	Want: func(on remedy.On[handOut], now access) (access, error) {
 		switch {
@@ -98,10 +100,19 @@ var ManagedInstance = remedy.Unit[handOut, access]{
 			}
 		}
 		api := ec2.NewFromConfig(cfg)
-		if from.Profile != "" {
+		switch {
+		case from.Profile == to.Profile:
+			return nil
+		case from.Profile != "":
 			return leave(ctx, api, on.Name, from.Profile)
 		}
 		_, err := api.AssociateIamInstanceProfile(ctx, &ec2.AssociateIamInstanceProfileInput{InstanceId: &on.Name, IamInstanceProfile: &ec2types.IamInstanceProfileSpecification{Arn: &to.Profile}})
 		return err
+	},
+	Keep: func(on remedy.On[handOut], c asr.Change) string {
+		if c.Path[0] == "core" && c.Path[len(c.Path)-1] == path.Base(on.Params.Profile) {
+			return "the role is deployed with the policy, and other instances have the role by now"
+		}
+		return ""
 	},
 }

@@ -120,7 +120,7 @@ func TestManagedInstance(t *testing.T) {
 	})
 }
 
-// The policy's ARN is that of the partition, in the call and in what IAM lets pass.
+// The policy's ARN is that of the partition, in the call and in what IAM lets be attached.
 func TestThePolicyIsThatOfThePartition(t *testing.T) {
 	for partition, want := range map[string]string{
 		"aws": corePolicy, "aws-cn": "arn:aws-cn:iam::aws:policy/AmazonSSMManagedInstanceCore", "aws-us-gov": "arn:aws-us-gov:iam::aws:policy/AmazonSSMManagedInstanceCore",
@@ -129,12 +129,19 @@ func TestThePolicyIsThatOfThePartition(t *testing.T) {
 		if got != want {
 			t.Errorf("%s: got %s", partition, got)
 		}
-		for _, g := range ManagedInstance.Spec.Writes {
-			if pattern := g.When["ArnLike"]["iam:PolicyARN"]; g.On == roles {
-				if ok, err := path.Match(pattern, got); !ok || err != nil {
-					t.Errorf("%s: IAM doesn't let %s pass by %s", partition, got, pattern)
-				}
+		for _, g := range (asr.On{Target: asr.Target{Partition: partition, Account: "111111111111"}}).Narrow(ManagedInstance.Spec.Writes) {
+			if only := g.When["ArnEquals"]["iam:PolicyARN"]; strings.Contains(g.On, ":role/") && only != want {
+				t.Errorf("%s: IAM lets %q be attached, want %s", partition, only, want)
 			}
+		}
+	}
+}
+
+func TestTheRoleIsPassedToEC2ByItsNameInChinaToo(t *testing.T) {
+	pass := ManagedInstance.Spec.Implied[0]
+	for service, want := range map[string]bool{"ec2.amazonaws.com": true, "ec2.amazonaws.com.cn": true, "ecs-tasks.amazonaws.com": false} {
+		if got, err := path.Match(pass.When["StringLike"]["iam:PassedToService"], service); got != want || err != nil || pass.On != ourRole {
+			t.Errorf("%s may have %s: %v, %v", service, pass.On, got, err)
 		}
 	}
 }
@@ -142,7 +149,7 @@ func TestThePolicyIsThatOfThePartition(t *testing.T) {
 func TestNoOtherPolicyCanBeAttached(t *testing.T) {
 	for _, g := range ManagedInstance.Spec.WriteGrants() {
 		for _, action := range g.Actions {
-			if strings.HasPrefix(action, "iam:Attach") && !strings.HasSuffix(g.When["ArnLike"]["iam:PolicyARN"], ":iam::aws:policy/AmazonSSMManagedInstanceCore") || strings.HasPrefix(action, "iam:Create") {
+			if strings.HasPrefix(action, "iam:Attach") && g.When["ArnEquals"]["iam:PolicyARN"] != core || strings.HasPrefix(action, "iam:Create") {
 				t.Errorf("%s is granted: %+v", action, g)
 			}
 		}
@@ -202,15 +209,72 @@ func TestAReplicationServerIsRefused(t *testing.T) {
 	refused(t, acct, newInstance(t, acct, newProfile(t, acct, "/service-role/", replicationRole, replicationRole)), "Elastic Disaster Recovery")
 }
 
-// The deployed role may have lost its policy.
-func TestTheDeployedRoleGetsItsPolicyBack(t *testing.T) {
+// The deployed role may have lost its policy. Undo doesn't take it again: other
+// instances have the role.
+func TestTheDeployedRoleGetsItsPolicyBackAndKeepsIt(t *testing.T) {
 	t.Parallel()
 	acct := remedytest.NewAccount(t)
 	newRole(t, acct, "/asr/", "asr-ssm-instance", "")
 	newProfile(t, acct, "/asr/", "asr-ssm-instance", "asr-ssm-instance")
-	id := newInstance(t, acct, "")
-	if r := remedytest.End(t, acct, ManagedInstance, remedytest.Case{Control: "SSM.1", Resource: acct.Expand(instance, id)}); r.State != asr.StateVerified || len(r.Plan.Changes) != 2 {
-		t.Errorf("the run ended %s: %+v %+v", r.State, r.Plan, r.Error)
+	id, h := newInstance(t, acct, ""), remedytest.NewHarness(acct, ManagedInstance)
+	fixed := h.End(t, remedytest.Case{Control: "SSM.1", Resource: acct.Expand(instance, id)})
+	if fixed.State != asr.StateVerified || len(fixed.Plan.Changes) != 2 {
+		t.Fatalf("the run ended %s: %+v %+v", fixed.State, fixed.Plan, fixed.Error)
+	}
+	_, err := h.Engine.Revert(t.Context(), fixed.ID, remedytest.Actor, false)
+	r, err2 := h.Drive(t.Context(), remedytest.Must(t, fixed.ID, err))
+	if err2 != nil || r.State != asr.StateReverted || len(r.Left) != 1 {
+		t.Errorf("undo ended %s and leaves %q: %+v %v", r.State, r.Left, r.Error, err2)
+	}
+	now, err := readAccess(t.Context(), acct.Config, remedy.On[handOut]{Target: fixed.Target, Params: handOut{"asr/asr-ssm-instance"}})
+	if err != nil || now.Profile != "" || !now.Core["asr-ssm-instance"] {
+		t.Errorf("undo leaves %+v: %v", now, err)
+	}
+}
+
+func TestAProfileThatStaysIsNotTakenFromTheInstance(t *testing.T) {
+	t.Parallel()
+	acct := remedytest.NewAccount(t)
+	newRole(t, acct, "/", "app", corePolicy)
+	profile := newProfile(t, acct, "/", "app", "app")
+	id := newInstance(t, acct, profile)
+	on := remedy.On[handOut]{Target: asr.Target{Partition: "aws", Account: acct.ID, Region: acct.Region, Name: id}}
+	same := access{Profile: profile, Core: map[string]bool{"app": true}}
+	err := ManagedInstance.Write(t.Context(), acct.Config, on, same, same)
+	left, err2 := associations(t.Context(), ec2.NewFromConfig(acct.Config), id)
+	if err != nil || err2 != nil || len(left) != 1 {
+		t.Errorf("it has %d profiles: %v %v", len(left), err, err2)
+	}
+}
+
+// EC2 gives no profile to an instance that is stopping, and one that is stopped
+// may be associating for as long.
+func TestOnlyWhatChangesByItselfIsWaitedFor(t *testing.T) {
+	of := func(s ec2types.InstanceStateName) ec2types.Instance {
+		return ec2types.Instance{State: &ec2types.InstanceState{Name: s}}
+	}
+	for s, want := range map[ec2types.InstanceStateName]error{
+		"pending": asr.ErrSettling, "running": nil, "stopping": asr.ErrSettling, "stopped": nil, "shutting-down": asr.ErrGone, "terminated": asr.ErrGone,
+	} {
+		if got := settled(of(s)); got != want {
+			t.Errorf("%s: got %v, want %v", s, got, want)
+		}
+	}
+	for s, want := range map[string]bool{
+		"associated running": true, "associating running": false, "disassociating running": false, "associated stopped": true, "associating stopped": true, "disassociating stopped": false,
+	} {
+		association, i, _ := strings.Cut(s, " ")
+		if got := stands(ec2types.IamInstanceProfileAssociationState(association), of(ec2types.InstanceStateName(i))); got != want {
+			t.Errorf("%s: got %v, want %v", s, got, want)
+		}
+	}
+}
+
+func TestTheProfileIsAPathAndAName(t *testing.T) {
+	for profile, ok := range map[string]bool{"asr/asr-ssm-instance": true, "host": true, "": false, "/host": false, "a/": false, "arn:aws:iam::111111111111:instance-profile/host": false} {
+		if err := ManagedInstance.Validate(remedy.On[handOut]{Params: handOut{profile}}); (err == nil) != ok {
+			t.Errorf("%q: got %v, want ok=%t", profile, err, ok)
+		}
 	}
 }
 
@@ -248,13 +312,28 @@ func TestAnErrorIsNotTakenForAPolicyThatIsMissing(t *testing.T) {
 
 func TestWhatNoFurtherPolicyOvercomesIsNamed(t *testing.T) {
 	for want, r := range map[string]iamtypes.EvaluationResult{
-		"":                                       {EvalDecision: iamtypes.PolicyEvaluationDecisionTypeImplicitDeny},
-		"a policy denies":                        {EvalDecision: iamtypes.PolicyEvaluationDecisionTypeExplicitDeny},
-		"a permissions boundary doesn't allow":   {PermissionsBoundaryDecisionDetail: &iamtypes.PermissionsBoundaryDecisionDetail{}},
-		"a service control policy doesn't allow": {OrganizationsDecisionDetail: &iamtypes.OrganizationsDecisionDetail{}, PermissionsBoundaryDecisionDetail: &iamtypes.PermissionsBoundaryDecisionDetail{AllowedByPermissionsBoundary: true}},
+		"":                                     {EvalDecision: iamtypes.PolicyEvaluationDecisionTypeImplicitDeny},
+		"a policy denies":                      {EvalDecision: iamtypes.PolicyEvaluationDecisionTypeExplicitDeny},
+		"a permissions boundary doesn't allow": {PermissionsBoundaryDecisionDetail: &iamtypes.PermissionsBoundaryDecisionDetail{}},
 	} {
 		if got := against(r); got != want {
 			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
+// One that denies other Regions would have each instance of an organization refused.
+func TestAServiceControlPolicyThatTheSimulatorCannotJudgeIsNoRefusal(t *testing.T) {
+	for _, decision := range []iamtypes.PolicyEvaluationDecisionType{iamtypes.PolicyEvaluationDecisionTypeImplicitDeny, iamtypes.PolicyEvaluationDecisionTypeExplicitDeny} {
+		r := iamtypes.EvaluationResult{EvalDecision: decision, OrganizationsDecisionDetail: &iamtypes.OrganizationsDecisionDetail{}, PermissionsBoundaryDecisionDetail: &iamtypes.PermissionsBoundaryDecisionDetail{}}
+		if got := against(r); got != "" {
+			t.Errorf("%s: refused, since %s", decision, got)
+		}
+	}
+	for _, core := range []map[string]bool{{}, {"app": true}} { // Core lets the role report: all there is to do
+		got, err := ManagedInstance.Want(remedy.On[handOut]{}, access{Profile: "arn:aws:iam::111111111111:instance-profile/app", Role: "app", Core: core})
+		if err != nil || !got.Core["app"] {
+			t.Errorf("%v becomes %+v: %v", core, got, err)
 		}
 	}
 }

@@ -107,6 +107,18 @@ func (b Bucket) Allow(ctx context.Context, cfg aws.Config) error {
 	if err != nil {
 		return err
 	}
-	_, err = api.PutBucketPolicy(ctx, &s3.PutBucketPolicyInput{Bucket: &b.Name, ExpectedBucketOwner: &b.Account, Policy: aws.String(doc.Text())})
+	return b.Put(ctx, cfg, doc)
+}
+
+// Put writes the bucket's policy, and says what to do where S3 won't take it.
+func (b Bucket) Put(ctx context.Context, cfg aws.Config, doc remedy.Document) error {
+	_, err := s3.NewFromConfig(cfg).PutBucketPolicy(ctx, &s3.PutBucketPolicyInput{Bucket: &b.Name, ExpectedBucketOwner: &b.Account, Policy: aws.String(doc.Text())})
+	switch {
+	case remedy.Is(err, "AccessDenied"):
+		return &asr.Error{Code: asr.CodeDenied, Err: err,
+			Do: "see whether the policy lets in everybody: S3 refuses any change of such a policy while Block Public Access is on, of the bucket or the account. Take what is public out of it first. Else find what denies it: the member role's policy, a service control policy or the bucket's policy"}
+	case remedy.Is(err, "MalformedPolicy"):
+		return &asr.Error{Code: asr.CodeAWS, Err: err, Do: "see whether the policy names a principal that was deleted, by an id as AIDA… or AROA…: S3 takes no policy with one. Take it out first"}
+	}
 	return err
 }

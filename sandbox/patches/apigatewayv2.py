@@ -6,11 +6,12 @@ from patches import ours
 
 
 def apply():
-    """Stock moto has no UpdateStage. Ours replaces what the request names, defaultRouteSettings and routeSettings each as
-    a whole (AWS leaves open whether it merges them, and this is the harder reading), and refuses levels that the model
-    doesn't have, logs of HTTP APIs, and logs in an account that has no role for them:
+    """Stock moto has no UpdateStage. Ours replaces what the request names, defaultRouteSettings and each route's settings
+    as a whole (AWS leaves open whether it merges those, and this is the harder reading), keeps those of routes that it
+    doesn't name, and refuses levels that the model doesn't have, routes that aren't there, logs of HTTP APIs, and logs
+    in an account that has no role for them:
     https://docs.aws.amazon.com/apigatewayv2/latest/api-reference/apis-apiid-stages-stagename.html"""
-    from moto.apigatewayv2.exceptions import BadRequestException
+    from moto.apigatewayv2.exceptions import APIGatewayV2Error, BadRequestException
     from moto.apigatewayv2.responses import ApiGatewayV2Response
 
     fields = {
@@ -22,6 +23,11 @@ def apply():
     def check(self, api, asked):
         from moto.apigateway.models import apigateway_backends
 
+        there = {r.route_key for r in api.routes.values()}
+        for route in set(asked.get("routeSettings", {})) - there:
+            error = APIGatewayV2Error("NotFoundException", f"Unable to find Route by key {route} within the provided RouteSettings")
+            error.code = 404
+            raise error
         for s in [asked.get("defaultRouteSettings", {}), *asked.get("routeSettings", {}).values()]:
             level = s.get("loggingLevel")
             if level not in (None, "OFF", "ERROR", "INFO"):
@@ -40,6 +46,8 @@ def apply():
         stage = api.get_stage(unquote(name))
         check(self, api, asked)
         for field, value in asked.items():
+            if field == "routeSettings":
+                value = {**(stage.route_settings or {}), **value}
             setattr(stage, fields[field], value)
         stage.updated = datetime.now()
         return 200, {}, json.dumps(stage.to_json())

@@ -4,7 +4,8 @@ from patches import ours
 def apply():
     """Scalable targets. Stock moto forgets the tags that one is registered with and has no tag
     operations, takes a minimum over the maximum and a missing bound, and keeps the policies of a
-    target that is deregistered. Ours keeps tags, validates, and deletes the policies with it.
+    target that is deregistered. Ours keeps tags, validates, and deletes the policies and scheduled
+    actions with it.
 
     Policies. Stock moto puts one on what isn't registered, and answers ValidationException for
     whatever is missing. Ours answers ObjectNotFoundException for both, as AWS does."""
@@ -38,7 +39,7 @@ def apply():
         backend, tags = self.applicationautoscaling_backend, self._get_param("Tags")
         known = backend.targets.get(self._get_param("ScalableDimension"), {}).get(self._get_param("ResourceId"))
         if known and tags:
-            raise AWSValidationException("Tags can only be given when a scalable target is registered for the first time")
+            raise AWSValidationException("The scalable target that you tried to tag already exists. To update tags on an existing scalable target, use the TagResource API.")
         answer = respond(self)
         target = backend.targets[self._get_param("ScalableDimension")][self._get_param("ResourceId")]
         if not known:
@@ -83,6 +84,7 @@ def apply():
             raise missing("scalable target", service_namespace=namespace, resource_ID=r_id, scalable_dimension=dimension)
         for policy in [p for p in self.policies.values() if (p.service_namespace, p.resource_id, p.scalable_dimension) == (namespace, r_id, dimension)]:
             self.delete_scaling_policy(policy.policy_name, namespace, r_id, dimension)
+        self.scheduled_actions = [a for a in self.scheduled_actions if (a.service_namespace, a.resource_id, a.scalable_dimension) != (namespace, r_id, dimension)]
         return deregister(self, namespace, r_id, dimension)
 
     Backend.deregister_scalable_target = deregister_scalable_target

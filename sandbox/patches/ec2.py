@@ -1,10 +1,30 @@
+import re
+
 from patches import mark, ours
 
 
 def apply():
+    descriptions()
     public_snapshots()
     metadata_options()
     vpc_endpoints()
+
+
+def descriptions():
+    """Stock moto takes any description of a security group; EC2 takes few characters, and no apostrophe.
+    https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateSecurityGroup.html"""
+    from moto.ec2.exceptions import EC2ClientError
+    from moto.ec2.models import EC2Backend
+
+    stock = EC2Backend.create_security_group
+
+    def create(self, name, description, *args, **kwargs):
+        if not re.fullmatch(r"[a-zA-Z0-9. _\-:/()#,@\[\]+=&;{}!$*]{0,255}", description or ""):
+            mark()
+            raise EC2ClientError("InvalidParameterValue", "Invalid security group description. Valid descriptions are strings less than 256 characters from the following set: a-zA-Z0-9. _-:/()#,@[]+=&;{}!$*")
+        return stock(self, name, description, *args, **kwargs)
+
+    EC2Backend.create_security_group = create
 
 
 def public_snapshots():
