@@ -52,6 +52,7 @@ type Grant struct {
 	On      string                       `json:"on"`
 	Actions []string                     `json:"actions"`
 	When    map[string]map[string]string `json:"when,omitempty"` // an IAM Condition block
+	Implied bool                         `json:"-"`              // AWS checks it behind other calls: any session that writes needs it
 }
 
 // Allow returns a Grant of actions on the resource pattern.
@@ -69,7 +70,14 @@ func ServiceLinked(role, service string) Grant {
 }
 
 // WriteGrants are all grants of a session that may write.
-func (s Spec) WriteGrants() []Grant { return slices.Concat(s.Reads, s.Writes, s.Implied) }
+func (s Spec) WriteGrants() []Grant {
+	all := slices.Concat(s.Reads, s.Writes)
+	for _, g := range s.Implied {
+		g.Implied = true
+		all = append(all, g)
+	}
+	return all
+}
 
 // locks names what a run on the target must hold to write.
 func (s Spec) locks(on On) []string {

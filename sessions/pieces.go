@@ -33,7 +33,7 @@ func pieces(grants []asr.Grant, size int) [][]asr.Grant {
 	var readers, behind, writers []asr.Grant
 	for _, g := range byAction(grants) {
 		switch a := g[0].Actions[0]; {
-		case checkedBehind(a):
+		case checkedBehind(a) || slices.ContainsFunc(g, func(one asr.Grant) bool { return one.Implied }):
 			behind = append(behind, g...)
 		case reads(a):
 			readers = append(readers, g...)
@@ -78,7 +78,7 @@ func byAction(grants []asr.Grant) [][]asr.Grant {
 	all := map[string][]asr.Grant{}
 	for _, g := range grants {
 		for _, a := range g.Actions {
-			all[a] = append(all[a], asr.Grant{On: g.On, Actions: []string{a}, When: g.When})
+			all[a] = append(all[a], asr.Grant{On: g.On, Actions: []string{a}, When: g.When, Implied: g.Implied})
 		}
 	}
 	var out [][]asr.Grant
@@ -89,7 +89,7 @@ func byAction(grants []asr.Grant) [][]asr.Grant {
 }
 
 // checkedBehind reports whether AWS checks the action when another one is
-// called: handing over a role, using a key, tagging what is created.
+// called, though the grant doesn't say so: handing over a role, using a key, tagging what is created.
 func checkedBehind(action string) bool {
 	prefix, name, _ := strings.Cut(action, ":")
 	return prefix == "kms" || name == "PassRole" || name == "CreateServiceLinkedRole" || strings.HasSuffix(name, "LogDelivery") ||

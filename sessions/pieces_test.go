@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"net/url"
+	"slices"
+	"strings"
 	"testing"
 
 	"example.com/asr"
@@ -88,5 +90,27 @@ func TestAPieceThatIsStillTooLargeIsAnError(t *testing.T) {
 	_, err := c.sessions(t, &store{}).Dial(t.Context(), reading())
 	if asr.Classify(err) != asr.CodeInternal || asr.Advice(err) == "" {
 		t.Errorf("error = %v (%s), want %s with advice", err, asr.Classify(err), asr.CodeInternal)
+	}
+}
+
+// Application Auto Scaling asks CloudWatch and DynamoDB in the caller's name,
+// whichever of its operations is called.
+func TestWhatAGrantSaysIsImpliedIsInEveryPiece(t *testing.T) {
+	long := strings.Repeat("x", 900)
+	grants := asr.Spec{
+		Writes: []asr.Grant{
+			asr.Allow("arn:aws:a:::"+long+"1", "application-autoscaling:RegisterScalableTarget"),
+			asr.Allow("arn:aws:a:::"+long+"2", "application-autoscaling:PutScalingPolicy"), asr.Allow("arn:aws:a:::"+long+"3", "application-autoscaling:DeleteScalingPolicy"),
+		},
+		Implied: []asr.Grant{asr.Allow("arn:aws:dynamodb:::t", "dynamodb:UpdateTable")},
+	}.WriteGrants()
+	all, err := Pieces(grants)
+	if err != nil || len(all) < 2 {
+		t.Fatalf("%d pieces, %v", len(all), err)
+	}
+	for i, p := range all {
+		if !slices.Contains(actionsOf(p), "dynamodb:UpdateTable") {
+			t.Errorf("piece %d lacks what is implied: %v", i, actionsOf(p))
+		}
 	}
 }

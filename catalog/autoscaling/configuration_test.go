@@ -24,7 +24,7 @@ func newConfiguration(t *testing.T, acct *remedytest.Account, name string, more 
 		LaunchConfigurationName: &name, ImageId: aws.String("ami-12345678"), InstanceType: aws.String("t3.micro"), UserData: aws.String(script), KeyName: aws.String("ops"),
 		SecurityGroups: []string{"sg-2", "sg-1"}, IamInstanceProfile: aws.String("any/profile"), SpotPrice: aws.String("0.05"), EbsOptimized: aws.Bool(true),
 		AssociatePublicIpAddress: aws.Bool(true), InstanceMonitoring: &types.InstanceMonitoring{Enabled: aws.Bool(false)},
-		MetadataOptions: &types.InstanceMetadataOptions{HttpTokens: types.InstanceMetadataHttpTokensStateOptional, HttpPutResponseHopLimit: aws.Int32(3), HttpEndpoint: types.InstanceMetadataEndpointStateDisabled},
+		MetadataOptions: &types.InstanceMetadataOptions{HttpTokens: types.InstanceMetadataHttpTokensStateOptional, HttpPutResponseHopLimit: aws.Int32(3), HttpEndpoint: types.InstanceMetadataEndpointStateEnabled},
 		BlockDeviceMappings: []types.BlockDeviceMapping{
 			{DeviceName: aws.String("/dev/xvda"), Ebs: &types.Ebs{VolumeSize: aws.Int32(20), VolumeType: aws.String("gp3"), Encrypted: aws.Bool(true), DeleteOnTermination: aws.Bool(true), Iops: aws.Int32(3000), Throughput: aws.Int32(125)}},
 			{DeviceName: aws.String("/dev/sdb"), VirtualName: aws.String("ephemeral0")},

@@ -2,6 +2,7 @@
 package autoscaling
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -93,13 +94,13 @@ func readHealth(ctx context.Context, cfg aws.Config, on remedy.On[patience]) (h 
 }
 
 func writeHealth(ctx context.Context, cfg aws.Config, on remedy.On[patience], from, to health) error {
-	in := &autoscaling.UpdateAutoScalingGroupInput{AutoScalingGroupName: &on.Name, HealthCheckType: aws.String(ec2Check)}
-	if len(to.Checks) > 0 {
-		in.HealthCheckType = aws.String(strings.Join(slices.Sorted(maps.Keys(to.Checks)), ","))
+	in := &autoscaling.UpdateAutoScalingGroupInput{AutoScalingGroupName: &on.Name}
+	if !maps.Equal(from.Checks, to.Checks) {
+		in.HealthCheckType = aws.String(cmp.Or(strings.Join(slices.Sorted(maps.Keys(to.Checks)), ","), ec2Check))
 	}
 	if from.Grace != to.Grace {
 		in.HealthCheckGracePeriod = &to.Grace
 	}
 	_, err := autoscaling.NewFromConfig(cfg).UpdateAutoScalingGroup(ctx, in)
-	return err
+	return busy(err)
 }

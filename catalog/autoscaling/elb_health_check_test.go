@@ -134,6 +134,21 @@ func TestAGroupIsNamedByItsARN(t *testing.T) {
 	}
 }
 
+func TestOnlyWhatDiffersIsWritten(t *testing.T) {
+	t.Parallel()
+	acct := remedytest.NewAccount(t)
+	balanced(t, acct, "g", "EC2,EBS", 60)
+	checks := map[string]bool{"EBS": true}
+	for _, to := range []health{{Checks: checks, Grace: 90}, {Checks: map[string]bool{"ELB": true}, Grace: 60}} {
+		var sent *autoscaling.UpdateAutoScalingGroupInput
+		cfg := watched(acct.Config, func(in any) error { sent, _ = in.(*autoscaling.UpdateAutoScalingGroupInput); return nil })
+		err := ELBHealthCheck.Write(t.Context(), cfg, remedy.On[patience]{Target: asr.Target{Name: "g"}}, health{Checks: checks, Grace: 60}, to)
+		if err != nil || (sent.HealthCheckType == nil) != (to.Grace == 90) || (sent.HealthCheckGracePeriod == nil) != (to.Grace == 60) {
+			t.Errorf("towards %+v: %+v, %v", to, sent, err)
+		}
+	}
+}
+
 func TestAnUpdateThatChangesNothingIsNoSuccess(t *testing.T) {
 	t.Parallel()
 	acct := remedytest.NewAccount(t)

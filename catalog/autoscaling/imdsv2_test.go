@@ -3,6 +3,7 @@ package autoscaling
 import (
 	"testing"
 
+	"example.com/asr"
 	"example.com/asr/remedytest"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
@@ -47,16 +48,33 @@ func TestIMDSv2(t *testing.T) {
 	})
 }
 
-func TestTheHopLimitAndADisabledEndpointStay(t *testing.T) {
+func TestTheHopLimitStays(t *testing.T) {
 	in := &autoscaling.CreateLaunchConfigurationInput{MetadataOptions: &types.InstanceMetadataOptions{
-		HttpTokens: types.InstanceMetadataHttpTokensStateOptional, HttpPutResponseHopLimit: aws.Int32(3), HttpEndpoint: types.InstanceMetadataEndpointStateDisabled,
+		HttpTokens: types.InstanceMetadataHttpTokensStateOptional, HttpPutResponseHopLimit: aws.Int32(3), HttpEndpoint: types.InstanceMetadataEndpointStateEnabled,
 	}}
 	first := in.MetadataOptions
 	tokens.set(in)
-	if got := in.MetadataOptions; got.HttpTokens != types.InstanceMetadataHttpTokensStateRequired || *got.HttpPutResponseHopLimit != 3 || got.HttpEndpoint != types.InstanceMetadataEndpointStateDisabled {
+	if got := in.MetadataOptions; got.HttpTokens != types.InstanceMetadataHttpTokensStateRequired || *got.HttpPutResponseHopLimit != 3 || got.HttpEndpoint != types.InstanceMetadataEndpointStateEnabled {
 		t.Errorf("got %+v", got)
 	}
 	if first.HttpTokens != types.InstanceMetadataHttpTokensStateOptional {
 		t.Errorf("the first one was changed: %+v", first)
+	}
+}
+
+// EC2 takes no other options with an endpoint that is off: Auto Scaling might
+// take the copy, and then launch nothing by it.
+func TestWithoutAMetadataServiceThereIsNothingToRequire(t *testing.T) {
+	t.Parallel()
+	acct := remedytest.NewAccount(t)
+	arn := newConfiguration(t, acct, "deaf", func(in *autoscaling.CreateLaunchConfigurationInput) {
+		in.MetadataOptions = &types.InstanceMetadataOptions{HttpEndpoint: types.InstanceMetadataEndpointStateDisabled}
+	})
+	newGroup(t, acct, "g", by("deaf"))
+	if _, r := ended(t, acct, IMDSv2, arn); r.State != asr.StateCannotPlan || r.Error.Code != asr.CodeRefused || uses(t, acct, "g") != "deaf" {
+		t.Errorf("the run ended %s: %+v", r.State, r.Error)
+	}
+	if _, r := ended(t, acct, NoPublicIP, arn); r.State != asr.StateVerified || theConfiguration(t, acct, uses(t, acct, "g")).MetadataOptions.HttpEndpoint != types.InstanceMetadataEndpointStateDisabled {
+		t.Errorf("its public address: the run ended %s: %+v", r.State, r.Error)
 	}
 }

@@ -30,6 +30,8 @@ type launch struct {
 	Groups map[string]string `json:"groups"` // the configuration of each group that uses this one or its copy
 	Copy   string            `json:"copy"`   // the copy's name, once it is there
 	Taken  bool              `json:"taken"`  // another configuration has the copy's name
+
+	Unfit string `json:"unfit,omitempty"` // why a copy would be no better
 }
 
 // setting is one that a launch configuration, which nobody can change, gets by
@@ -37,22 +39,25 @@ type launch struct {
 type setting struct {
 	suffix string // of the copy's name
 	right  func(types.LaunchConfiguration) bool
+	unfit  func(types.LaunchConfiguration) string // why a copy would be no better; nil: it would
 	set    func(*autoscaling.CreateLaunchConfigurationInput)
 }
 
 func (s setting) copyOf(name string) string { return name + s.suffix }
 
-// writes are the grants to copy and to move groups. Instances get the roles
-// that they have: which those are, only the configuration says.
+// writes are the grants to copy, and to move groups to the copy and back: the
+// copy's name begins with the first one's, and two patterns might not fit.
 func (s setting) writes(when map[string]map[string]string) []asr.Grant {
 	return []asr.Grant{
 		{On: s.copyOf(configuration), Actions: []string{"autoscaling:CreateLaunchConfiguration"}, When: when},
 		asr.Allow(s.copyOf(configuration), "autoscaling:DeleteLaunchConfiguration"),
-		asr.Allow(anyGroup, "autoscaling:UpdateAutoScalingGroup"),
+		{On: anyGroup, Actions: []string{"autoscaling:UpdateAutoScalingGroup"}, When: map[string]map[string]string{"StringLike": {"autoscaling:LaunchConfigurationName": "{name}*"}}},
 	}
 }
 
-// passes lets EC2 have the instances' role; its name ends in .cn in China.
+// passes lets EC2 have the instances' role, whose service's name ends in .cn in
+// China. Instances keep the role that they have: which that is, only the
+// configuration says.
 func passes() []asr.Grant {
 	return []asr.Grant{{On: anyRole, Actions: []string{"iam:PassRole"}, When: map[string]map[string]string{"StringLike": {"iam:PassedToService": "ec2.amazonaws.com*"}}}}
 }
@@ -70,7 +75,9 @@ func (s setting) read(ctx context.Context, cfg aws.Config, on remedy.On[none]) (
 	if !there {
 		return l, asr.ErrGone
 	}
-	l.Right = s.right(this)
+	if l.Right = s.right(this); s.unfit != nil {
+		l.Unfit = s.unfit(this)
+	}
 	if c, there := all[s.copyOf(on.Name)]; there {
 		if l.Taken = !s.sameBut(this, c); !l.Taken {
 			l.Copy = s.copyOf(on.Name)
@@ -88,6 +95,8 @@ func (s setting) want(on remedy.On[none], now launch) (launch, error) {
 		return now, nil
 	case !inUse:
 		return now, asr.Refuse("no Auto Scaling group uses the launch configuration, and it can't be changed", "delete it if nobody needs it; a copy that has taken its place has findings of its own")
+	case now.Unfit != "":
+		return now, asr.Refuse(now.Unfit, "suppress the finding")
 	case now.Taken:
 		return now, asr.Refuse("there is a launch configuration "+copied+", which is no copy of this one", "delete it if nobody needs it, then plan again")
 	case len(copied) > longestName:
@@ -113,7 +122,7 @@ func (s setting) write(ctx context.Context, cfg aws.Config, on remedy.On[none], 
 		if c := to.Groups[g]; c != from.Groups[g] {
 			moved = true
 			if _, err := api.UpdateAutoScalingGroup(ctx, &autoscaling.UpdateAutoScalingGroupInput{AutoScalingGroupName: &g, LaunchConfigurationName: &c}); err != nil {
-				return err
+				return busy(err)
 			}
 		}
 	}
@@ -126,6 +135,9 @@ func (s setting) write(ctx context.Context, cfg aws.Config, on remedy.On[none], 
 		}
 	}
 	_, err := api.DeleteLaunchConfiguration(ctx, &autoscaling.DeleteLaunchConfigurationInput{LaunchConfigurationName: &from.Copy})
+	if remedy.Is(err, "ResourceInUse") { // also by a group that is being deleted
+		return asr.Refuse(from.Copy+" is in use", "delete the launch configuration when no group uses it any more")
+	}
 	return err
 }
 

@@ -10,6 +10,7 @@ import (
 	"example.com/asr"
 	"example.com/asr/remedy"
 	"example.com/asr/remedytest"
+	"example.com/asr/sessions"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
@@ -243,6 +244,52 @@ func TestAnAccountThatMayMakeNoConfigurationsIsToldSo(t *testing.T) {
 	to, err2 := IMDSv2.Want(on, remedytest.Must(t, now, err))
 	if err := IMDSv2.Write(t.Context(), cfg, on, now, remedytest.Must(t, to, err2)); !errors.Is(err, no) || uses(t, acct, "g") != "web" {
 		t.Errorf("got %v", err)
+	}
+}
+
+// failing returns a config whose calls with such an input fail with a code.
+func failing[In any](cfg aws.Config, code string) aws.Config {
+	return watched(cfg, func(in any) error {
+		if _, meant := in.(In); meant {
+			return &smithy.GenericAPIError{Code: code, Message: "no"}
+		}
+		return nil
+	})
+}
+
+func TestAGroupThatIsBusyIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	acct := remedytest.NewAccount(t)
+	for _, code := range []string{"ScalingActivityInProgress", "ResourceContention"} {
+		cfg := failing[*autoscaling.UpdateAutoScalingGroupInput](acct.Config, code)
+		moves := IMDSv2.Write(t.Context(), cfg, remedy.On[none]{}, launch{Copy: "c", Groups: map[string]string{"g": "web"}}, launch{Copy: "c", Groups: map[string]string{"g": "c"}})
+		checks := ELBHealthCheck.Write(t.Context(), cfg, remedy.On[patience]{}, health{}, health{Grace: 1})
+		if !errors.Is(moves, asr.ErrSettling) || !errors.Is(checks, asr.ErrSettling) {
+			t.Errorf("%s: %v, %v", code, moves, checks)
+		}
+	}
+}
+
+// One that is being deleted still uses its configuration, and one may come in between.
+func TestACopyThatAWSSaysIsInUseIsLeft(t *testing.T) {
+	t.Parallel()
+	acct := remedytest.NewAccount(t)
+	cfg := failing[*autoscaling.DeleteLaunchConfigurationInput](acct.Config, "ResourceInUse")
+	if err := IMDSv2.Write(t.Context(), cfg, remedy.On[none]{}, launch{Copy: "c"}, launch{}); asr.Classify(err) != asr.CodeRefused {
+		t.Errorf("got %v, want a refusal", err)
+	}
+}
+
+func TestGroupsMayOnlyBeMovedBetweenTheTwo(t *testing.T) {
+	on := asr.On{Target: asr.Target{Partition: "aws-us-gov", Account: "123456789012", Region: "ap-southeast-1", Name: strings.Repeat("n", longestName-len(tokens.suffix))}}
+	for _, u := range []asr.Spec{IMDSv2.Spec, NoPublicIP.Spec} {
+		moves := on.Narrow(u.Writes)[2]
+		if got := moves.When["StringLike"]["autoscaling:LaunchConfigurationName"]; !slices.Contains(moves.Actions, "autoscaling:UpdateAutoScalingGroup") || got != on.Name+"*" {
+			t.Errorf("%s: %s", u.ID, got)
+		}
+		if _, err := sessions.Policy(on.Narrow(u.WriteGrants()), true); err != nil {
+			t.Errorf("%s: %v", u.ID, err)
+		}
 	}
 }
 

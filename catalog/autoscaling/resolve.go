@@ -98,6 +98,15 @@ func describeGroup(ctx context.Context, cfg aws.Config, t asr.Target) (g types.A
 	return out.AutoScalingGroups[0], nil
 }
 
+// busy says so where Auto Scaling refuses a change of a group because it works on it:
+// https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_UpdateAutoScalingGroup.html
+func busy(err error) error {
+	if remedy.Is(err, "ScalingActivityInProgress", "ResourceContention") {
+		return asr.ErrSettling
+	}
+	return err
+}
+
 // describeConfigurations returns launch configurations by their names; what
 // isn't there is missing.
 func describeConfigurations(ctx context.Context, cfg aws.Config, names ...string) (map[string]types.LaunchConfiguration, error) {

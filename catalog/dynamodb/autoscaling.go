@@ -11,8 +11,8 @@ import (
 
 const (
 	scalableTarget = "arn:{partition}:application-autoscaling:{region}:{account}:scalable-target/*"
-	scalingAlarms  = "arn:{partition}:cloudwatch:{region}:{account}:alarm:TargetTracking-table/*"
-	scalingRole    = "arn:{partition}:iam::{account}:role/aws-service-role/dynamodb.application-autoscaling.amazonaws.com*/*"
+	anyAlarm       = "arn:{partition}:cloudwatch:{region}:{account}:alarm:*"
+	scalingRole    = "arn:{partition}:iam::{account}:role/aws-service-role/dynamodb.application-autoscaling.*"
 )
 
 type demand struct {
@@ -49,12 +49,16 @@ var AutoScaling = remedy.Unit[demand, scaling]{
 		Writes: []asr.Grant{
 			{On: scalableTarget, Actions: []string{"application-autoscaling:RegisterScalableTarget", "application-autoscaling:PutScalingPolicy", "application-autoscaling:DeleteScalingPolicy"}, When: ofDynamoDB(nil)},
 			asr.Allow(scalableTarget, "application-autoscaling:ListTagsForResource"),
+			asr.Allow("*", "application-autoscaling:DescribeScheduledActions"),
 			{On: scalableTarget, Actions: []string{"application-autoscaling:DeregisterScalableTarget"}, When: ofDynamoDB(map[string]string{"aws:ResourceTag/" + asr.OwnerTag: "*"})},
 		},
 		Implied: []asr.Grant{ // https://docs.aws.amazon.com/autoscaling/application/userguide/security_iam_id-based-policy-examples.html
 			{On: scalableTarget, Actions: []string{"application-autoscaling:TagResource"}, When: map[string]map[string]string{"StringLike": {"aws:RequestTag/" + asr.OwnerTag: "*"}}},
 			asr.Allow(table, "dynamodb:UpdateTable"),
-			asr.Allow(scalingAlarms, "cloudwatch:DescribeAlarms", "cloudwatch:PutMetricAlarm", "cloudwatch:DeleteAlarms"),
+			// Application Auto Scaling tries these without a name, so that none narrower will do:
+			// https://docs.aws.amazon.com/autoscaling/application/userguide/security_iam_permission_validation.html
+			asr.Allow("*", "cloudwatch:DescribeAlarms"),
+			asr.Allow(anyAlarm, "cloudwatch:PutMetricAlarm", "cloudwatch:DeleteAlarms"),
 			asr.Allow(scalingRole, "iam:CreateServiceLinkedRole"), // the ARN says for which service
 		},
 		Settle: 5 * time.Second,

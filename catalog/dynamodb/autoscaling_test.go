@@ -248,15 +248,100 @@ func TestAPolicyThatSomebodyAddsKeepsUndoAway(t *testing.T) {
 	}
 }
 
-func TestWhatAnotherUpdateHoldsUpIsWaitedFor(t *testing.T) {
+// Who deregisters a scalable target deletes all that belongs to it:
+// https://docs.aws.amazon.com/autoscaling/application/APIReference/API_DeregisterScalableTarget.html
+func TestUndoDeletesNothingThatOthersHaveAddedToTheScaling(t *testing.T) {
 	t.Parallel()
 	acct := remedytest.NewAccount(t)
-	cfg := answering(acct.Config, func(any) (any, error) {
-		return nil, &smithy.GenericAPIError{Code: "ConcurrentUpdateException", Message: "wait"}
+	newTable(t, acct, "orders")
+	api, d := applicationautoscaling.NewFromConfig(acct.Config), dimensionOf("orders", "table read")
+	h, r := ended(t, acct, AutoScaling, "DynamoDB.1", "orders", "")
+	undo := func() asr.Run {
+		_, err := h.Engine.Revert(t.Context(), r.ID, remedytest.Actor, false)
+		r, err2 := h.Drive(t.Context(), remedytest.Must(t, r, err).ID)
+		return remedytest.Must(t, r, err2)
+	}
+	_, err := api.PutScheduledAction(t.Context(), &applicationautoscaling.PutScheduledActionInput{
+		ServiceNamespace: types.ServiceNamespaceDynamodb, ResourceId: &d.resource, ScalableDimension: d.scalable, ScheduledActionName: aws.String("nights"), Schedule: aws.String("rate(1 day)"),
 	})
+	remedytest.Must(t, 0, err)
+	if r := undo(); r.State != asr.StatePartly || r.Error == nil || r.Error.Code != asr.CodeRefused || !strings.Contains(r.Error.Message, "nights") {
+		t.Errorf("undo over a scheduled action ended %s: %+v", r.State, r.Error)
+	}
+	_, err = api.DeleteScheduledAction(t.Context(), &applicationautoscaling.DeleteScheduledActionInput{
+		ServiceNamespace: types.ServiceNamespaceDynamodb, ResourceId: &d.resource, ScalableDimension: d.scalable, ScheduledActionName: aws.String("nights"),
+	})
+	remedytest.Must(t, 0, err)
+	_, err = api.PutScalingPolicy(t.Context(), &applicationautoscaling.PutScalingPolicyInput{
+		PolicyName: aws.String("queue"), PolicyType: types.PolicyTypeTargetTrackingScaling, ServiceNamespace: types.ServiceNamespaceDynamodb, ResourceId: &d.resource, ScalableDimension: d.scalable,
+		TargetTrackingScalingPolicyConfiguration: &types.TargetTrackingScalingPolicyConfiguration{TargetValue: aws.Float64(5), CustomizedMetricSpecification: &types.CustomizedMetricSpecification{
+			MetricName: aws.String("Depth"), Namespace: aws.String("Ours"), Statistic: types.MetricStatisticAverage,
+		}},
+	})
+	remedytest.Must(t, 0, err)
+	if r := undo(); r.State != asr.StatePartly || r.Error == nil || r.Error.Code != asr.CodeRefused || !strings.Contains(r.Error.Message, "queue") {
+		t.Errorf("undo over a policy with a metric of its own ended %s: %+v", r.State, r.Error)
+	}
+	_, err = api.DeleteScalingPolicy(t.Context(), &applicationautoscaling.DeleteScalingPolicyInput{
+		PolicyName: aws.String("queue"), ServiceNamespace: types.ServiceNamespaceDynamodb, ResourceId: &d.resource, ScalableDimension: d.scalable,
+	})
+	remedytest.Must(t, 0, err)
+	if r := undo(); r.State != asr.StateReverted {
+		t.Errorf("undo without them ended %s: %+v", r.State, r.Error)
+	}
+}
+
+// What was just registered isn't known everywhere, and neither is the new
+// service-linked role: hashicorp/terraform-provider-aws#2135, #1428, #49694.
+func TestWhatIsNotReadyYetIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	acct := remedytest.NewAccount(t)
 	to := scaling{Ranges: map[string]capacity{"table read": {1, 2}}}
-	if err := AutoScaling.Write(t.Context(), cfg, onTable(acct, "orders", demand{}), scaling{}, to); !errors.Is(err, asr.ErrSettling) {
-		t.Errorf("got %v", err)
+	for message, c := range map[string]struct {
+		code string
+		want error
+	}{
+		"pending update":     {"ConcurrentUpdateException", asr.ErrSettling},
+		"No scalable target": {"ObjectNotFoundException", asr.ErrSettling},
+		"that you tried to tag already exists. To update tags": {"ValidationException", asr.ErrSettling},
+		"the token is invalid":                                 {"FailedResourceAccessException", &asr.Error{Code: asr.CodeUnavailable}},
+		"missing permissions":                                  {"ValidationException", &asr.Error{Code: asr.CodeInternal}},
+	} {
+		cfg := answering(acct.Config, func(in any) (any, error) {
+			if _, registers := in.(*applicationautoscaling.RegisterScalableTargetInput); registers {
+				return nil, &smithy.GenericAPIError{Code: c.code, Message: message}
+			}
+			return nil, nil
+		})
+		err := AutoScaling.Write(t.Context(), cfg, onTable(acct, "orders", demand{}), scaling{}, to)
+		if c.want == asr.ErrSettling != errors.Is(err, asr.ErrSettling) || asr.Classify(err) != asr.Classify(c.want) {
+			t.Errorf("%s: %v", message, err)
+		}
+	}
+	newTable(t, acct, "orders")
+	cfg := answering(acct.Config, func(in any) (any, error) {
+		if _, reads := in.(*applicationautoscaling.DescribeScalingPoliciesInput); reads {
+			return nil, &smithy.GenericAPIError{Code: "FailedResourceAccessException", Message: "Rate exceeded"}
+		}
+		return nil, nil
+	})
+	if _, err := AutoScaling.Read(t.Context(), cfg, onTable(acct, "orders", demand{})); asr.Classify(err) != asr.CodeUnavailable {
+		t.Errorf("read: %v", err)
+	}
+}
+
+// Application Auto Scaling tries them without a name:
+// https://docs.aws.amazon.com/autoscaling/application/userguide/security_iam_permission_validation.html
+func TestAlarmsAreGrantedWhateverTheirName(t *testing.T) {
+	on := map[string]string{}
+	for _, g := range AutoScaling.Spec.Implied {
+		for _, a := range g.Actions {
+			on[a] = g.On
+		}
+	}
+	const any = "arn:{partition}:cloudwatch:{region}:{account}:alarm:*"
+	if on["cloudwatch:DescribeAlarms"] != "*" || on["cloudwatch:PutMetricAlarm"] != any || on["cloudwatch:DeleteAlarms"] != any {
+		t.Errorf("granted on %v", on)
 	}
 }
 

@@ -132,7 +132,7 @@ func policiesOf(ctx context.Context, api *applicationautoscaling.Client, resourc
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return nil, err
+			return nil, pending(err) // it asks CloudWatch for their alarms
 		}
 		all = append(all, page.ScalingPolicies...)
 	}

@@ -2,8 +2,10 @@ package dynamodb
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"example.com/asr"
 	"example.com/asr/remedy"
@@ -32,15 +34,26 @@ func writeScaling(ctx context.Context, cfg aws.Config, on remedy.On[demand], fro
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(keys)) {
-		err := scale(ctx, api, on, key, from, to)
-		if remedy.Is(err, "ConcurrentUpdateException") {
-			return asr.ErrSettling
-		}
-		if err != nil {
-			return err
+		if err := scale(ctx, api, on, key, from, to); err != nil {
+			return pending(err)
 		}
 	}
 	return nil
+}
+
+// pending says so where Application Auto Scaling isn't ready: another update is
+// under way, what was registered isn't known everywhere yet (so that it is
+// registered, and tagged, once more), or CloudWatch or DynamoDB can't be asked
+// for the time being, as with a service-linked role that is new.
+func pending(err error) error {
+	tagged := remedy.Is(err, "ValidationException") && strings.Contains(err.Error(), "tried to tag already exists")
+	switch {
+	case tagged, remedy.Is(err, "ConcurrentUpdateException", "ObjectNotFoundException"):
+		return asr.ErrSettling
+	case remedy.Is(err, "FailedResourceAccessException"):
+		return &asr.Error{Code: asr.CodeUnavailable, Do: "wait; the step is tried again by itself", Err: err}
+	}
+	return err
 }
 
 // scale writes one dimension: its range comes before its policies, and takes
@@ -101,6 +114,33 @@ func track(ctx context.Context, api *applicationautoscaling.Client, d dimension,
 	return err
 }
 
+// added are the policies and scheduled actions of a dimension that aren't ours:
+// they would go with its registration.
+func added(ctx context.Context, api *applicationautoscaling.Client, d dimension) (names []string, err error) {
+	policies, err := policiesOf(ctx, api, d.resource)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range policies {
+		if p.ScalableDimension == d.scalable && aws.ToString(p.PolicyName) != policyName {
+			names = append(names, "policy "+aws.ToString(p.PolicyName))
+		}
+	}
+	pages := applicationautoscaling.NewDescribeScheduledActionsPaginator(api, &applicationautoscaling.DescribeScheduledActionsInput{
+		ServiceNamespace: types.ServiceNamespaceDynamodb, ResourceId: &d.resource, ScalableDimension: d.scalable,
+	})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, a := range page.ScheduledActions {
+			names = append(names, "scheduled action "+aws.ToString(a.ScheduledActionName))
+		}
+	}
+	return names, nil
+}
+
 // deregister ends the scaling of a dimension that this run began, and no other.
 func deregister(ctx context.Context, api *applicationautoscaling.Client, on remedy.On[demand], d dimension) error {
 	targets, err := targetsOf(ctx, api, []string{d.resource})
@@ -118,6 +158,13 @@ func deregister(ctx context.Context, api *applicationautoscaling.Client, on reme
 	}
 	if tags.Tags[asr.OwnerTag] != on.Call.Run {
 		return asr.Refuse("the scalable target "+aws.ToString(t.ScalableTargetARN)+" doesn't carry this run's tag: somebody else made it", "deregister it by hand, if it shall go")
+	}
+	theirs, err := added(ctx, api, d)
+	if err != nil {
+		return err
+	}
+	if len(theirs) > 0 {
+		return asr.Refuse(fmt.Sprintf("somebody has added %s to the scaling of %s, and it would be deleted too", strings.Join(theirs, ", "), d.resource), "delete it, if it shall go, then put the run back again")
 	}
 	_, err = api.DeregisterScalableTarget(ctx, &applicationautoscaling.DeregisterScalableTargetInput{
 		ServiceNamespace: types.ServiceNamespaceDynamodb, ResourceId: &d.resource, ScalableDimension: d.scalable,

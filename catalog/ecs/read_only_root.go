@@ -36,7 +36,7 @@ var ReadOnlyRoot = remedy.Unit[none, revision]{
 	Spec: asr.Spec{
 		ID: "ecs-read-only-root", Version: 1,
 		Title:  "Give ECS containers read-only root filesystems",
-		Impact: "A new revision of the task definition is registered, in which no container can write to its root filesystem. Services and tasks that run are not touched: they keep the revision that they have until somebody moves them. Whoever names the family without a revision gets the new one from now on, and containers that write outside of their volumes fail there. A deployment that registers a revision of its own makes the new one obsolete. Undo deregisters the new revision; services that were moved to it meanwhile stay on it.",
+		Impact: "A new revision of the task definition is registered, in which no container can write to its root filesystem. Services and tasks that run are not touched: they keep the revision that they have until somebody moves them. Whoever names the family without a revision gets the new one from now on, and containers that write outside of their volumes fail there; ECS Exec doesn't work in them. A deployment that registers a revision of its own makes the new one obsolete. Undo deregisters the new revision; services that were moved to it meanwhile stay on it.",
 		Risk:   asr.RiskMedium, RiskWhy: "nothing changes until something starts the new revision; then containers that write to their root filesystem fail",
 		Scope: asr.ScopeResource, Resources: []string{family}, Internal: revisionARN,
 		Reads: []asr.Grant{asr.Allow("*", "ecs:DescribeTaskDefinition", "ecs:ListTaskDefinitions")},
@@ -57,6 +57,8 @@ var ReadOnlyRoot = remedy.Unit[none, revision]{
 	Write: func(ctx context.Context, cfg aws.Config, on remedy.On[none], from, to revision) error {
 		api := ecs.NewFromConfig(cfg)
 		switch {
+		case len(to.Copy) > 0 && len(from.Copy) == 0 && !from.Latest:
+			return asr.Refuse("a later revision was registered meanwhile, which a copy of this one would take the place of", "plan again for that one")
 		case len(to.Copy) > 0 && len(from.Copy) == 0:
 			return registerCopy(ctx, api, on)
 		case len(to.Copy) == 0 && len(from.Copy) > 0:

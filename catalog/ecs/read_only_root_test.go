@@ -1,7 +1,9 @@
 package ecs
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"reflect"
@@ -16,6 +18,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+	"github.com/aws/smithy-go"
+	"github.com/aws/smithy-go/middleware"
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 )
@@ -178,13 +182,50 @@ func TestFieldsThatTheSDKDoesNotKnowSurvive(t *testing.T) {
 			"containerDefinitions": [{"name": "app", "image": "app:1", "future": [1.50, null]}]}, "tags": [{"key": "aws:x", "value": "1"}, {"key": "asr:run", "value": "old"}, {"key": "team", "value": "shop"}]}`
 	})
 	on := remedy.On[none]{Target: asr.Target{Name: "web", ID: "arn:aws:ecs:eu-west-1:111111111111:task-definition/web:7"}, Call: asr.Call{Run: "run-1"}}
-	if err := ReadOnlyRoot.Write(t.Context(), cfg, on, revision{}, revision{Copy: map[string]bool{"app": true}}); err != nil {
+	if err := ReadOnlyRoot.Write(t.Context(), cfg, on, revision{Latest: true}, revision{Latest: true, Copy: map[string]bool{"app": true}}); err != nil {
 		t.Fatal(err)
 	}
 	want := `{"containerDefinitions":[{"future":[1.50,null],"image":"app:1","name":"app","readonlyRootFilesystem":true}],"family":"web","future":{"n":12345678901234567890,"t":"\u003c\u0026\u003e"},` +
 		`"tags":[{"key":"team","value":"shop"},{"key":"asr:run","value":"run-1"}],"volumes":[]}`
 	if diff := cmp.Diff(want, sent); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+// A step that AWS failed at first is tried again later: to register an older
+// revision's copy over a deployment that came in between would take that back.
+func TestACopyIsNotRegisteredOverALaterRevision(t *testing.T) {
+	t.Parallel()
+	acct := remedytest.NewAccount(t)
+	arn := newRevision(t, acct, "web")
+	newRevision(t, acct, "web")
+	on := remedy.On[none]{Target: asr.Target{Name: "web", ID: arn}, Call: asr.Call{Run: "run-1"}}
+	now, err := ReadOnlyRoot.Read(t.Context(), acct.Config, on)
+	to := remedytest.Must(t, now, err)
+	to.Copy = map[string]bool{"app": true, "log": true}
+	if err := ReadOnlyRoot.Write(t.Context(), acct.Config, on, now, to); asr.Classify(err) != asr.CodeRefused || latest(t, acct, "web").Revision != 2 {
+		t.Errorf("got %v, and the latest revision is %d", err, latest(t, acct, "web").Revision)
+	}
+}
+
+// hashicorp/terraform-provider-aws#9777
+func TestAFamilyThatOthersRegisterInIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	acct := remedytest.NewAccount(t)
+	on := remedy.On[none]{Target: asr.Target{Name: "web", ID: newRevision(t, acct, "web")}, Call: asr.Call{Run: "run-1"}}
+	for message, waits := range map[string]bool{"Too many concurrent attempts to create a new revision of the specified family.": true, "Role is not valid": false} {
+		cfg := acct.Config.Copy()
+		cfg.APIOptions = append(slices.Clone(cfg.APIOptions), func(st *middleware.Stack) error {
+			return st.Initialize.Add(middleware.InitializeMiddlewareFunc("busy", func(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (middleware.InitializeOutput, middleware.Metadata, error) {
+				if _, registers := in.Parameters.(*ecs.RegisterTaskDefinitionInput); registers {
+					return middleware.InitializeOutput{}, middleware.Metadata{}, &smithy.GenericAPIError{Code: "ClientException", Message: message}
+				}
+				return next.HandleInitialize(ctx, in)
+			}), middleware.Before)
+		})
+		if err := ReadOnlyRoot.Write(t.Context(), cfg, on, revision{Latest: true}, revision{Latest: true, Copy: map[string]bool{"app": true}}); err == nil || errors.Is(err, asr.ErrSettling) != waits {
+			t.Errorf("%s: %v", message, err)
+		}
 	}
 }
 

@@ -138,6 +138,9 @@ func registerCopy(ctx context.Context, api *ecs.Client, on remedy.On[none]) erro
 	_, err = api.RegisterTaskDefinition(ctx, &ecs.RegisterTaskDefinitionInput{Family: d.Family, ContainerDefinitions: d.ContainerDefinitions}, func(o *ecs.Options) {
 		o.APIOptions = append(slices.Clone(o.APIOptions), say(text))
 	})
+	if remedy.Is(err, "ClientException") && strings.Contains(err.Error(), "Too many concurrent attempts") {
+		return asr.ErrSettling // others register a revision
+	}
 	return err
 }
 

@@ -29,6 +29,7 @@ type plain struct {
 	HTTPS     map[string]bool         `json:"https"` // the ports of HTTPS listeners
 	Listeners map[string]types.Action `json:"listeners"`
 	Rules     map[string]types.Action `json:"rules"`
+	Rewrites  map[string]bool         `json:"rewrites,omitempty"` // the rules that rewrite requests
 }
 
 // HTTPSRedirect sends requests over HTTP to HTTPS.
@@ -36,7 +37,7 @@ var HTTPSRedirect = remedy.Unit[secure, plain]{
 	Spec: asr.Spec{
 		ID: "elb-https-redirect", Version: 1,
 		Title:  "Redirect HTTP requests to HTTPS on Application Load Balancers",
-		Impact: "Each HTTP listener, on whatever port, answers with a permanent redirect to HTTPS, and so do its rules that forwarded requests over HTTP. Rules that redirect elsewhere or give a fixed response stay. Clients that don't follow redirects, or repeat a POST as a GET, fail; clients must trust the certificate and reach the HTTPS port through the security groups. Browsers may remember the redirect after it is undone.",
+		Impact: "Each HTTP listener, on whatever port, answers with a permanent redirect to HTTPS, and so do its rules that forwarded requests over HTTP. Rules that redirect elsewhere or give a fixed response stay. Clients that don't follow redirects, or repeat a POST as a GET, fail; clients must trust the certificate and reach the HTTPS port through the security groups. What asks over HTTP for others, such as CloudFront with an HTTP origin, may send them in a circle. Browsers may remember the redirect after it is undone.",
 		Risk:   asr.RiskHigh, RiskWhy: "clients that speak only HTTP are cut off",
 		Scope: asr.ScopeResource, Resources: []string{applicationBalancer},
 		Reads: []asr.Grant{asr.Allow("*", "elasticloadbalancing:DescribeListeners", "elasticloadbalancing:DescribeRules")},
@@ -49,7 +50,7 @@ var HTTPSRedirect = remedy.Unit[secure, plain]{
 	Controls: map[string]secure{"ELB.1": {443}},
 	Read:     readPlain,
 	Want: func(on remedy.On[secure], now plain) (plain, error) {
-		to := plain{now.HTTPS, maps.Clone(now.Listeners), maps.Clone(now.Rules)}
+		to := plain{now.HTTPS, maps.Clone(now.Listeners), maps.Clone(now.Rules), now.Rewrites}
 		redirect, wrong := on.Params.redirect(), false
 		for port, a := range now.Listeners {
 			if !known(a) {
@@ -60,9 +61,13 @@ var HTTPSRedirect = remedy.Unit[secure, plain]{
 			}
 		}
 		for id, a := range now.Rules {
-			if a.Type == types.ActionTypeEnumForward {
-				to.Rules[id], wrong = redirect, true
+			if a.Type != types.ActionTypeEnumForward {
+				continue
 			}
+			if now.Rewrites[id] { // which URL a redirect of it would send clients to, AWS doesn't say
+				return now, asr.Refuse("the rule "+id+" rewrites the requests that it forwards", "change the rule by hand")
+			}
+			to.Rules[id], wrong = redirect, true
 		}
 		switch {
 		case !wrong:

@@ -211,6 +211,36 @@ func TestActionsThatCannotBePutBackAreRefused(t *testing.T) {
 	}
 }
 
+// What a client would be redirected to, the rewritten URL or its own, AWS doesn't say.
+func TestRulesThatRewriteRequestsAreNotRedirected(t *testing.T) {
+	t.Parallel()
+	c := newCloud(t)
+	rewrites := types.Rule{RuleArn: aws.String("arn/r"), Actions: []types.Action{forward("t")}, Transforms: []types.RuleTransform{{Type: types.TransformTypeEnumUrlRewrite}}}
+	cfg := c.Config.Copy()
+	cfg.APIOptions = append(slices.Clone(cfg.APIOptions), func(st *middleware.Stack) error {
+		return st.Initialize.Add(middleware.InitializeMiddlewareFunc("rewrites", func(_ context.Context, in middleware.InitializeInput, _ middleware.InitializeHandler) (out middleware.InitializeOutput, meta middleware.Metadata, err error) {
+			if _, ok := in.Parameters.(*elasticloadbalancingv2.DescribeRulesInput); ok {
+				out.Result = &elasticloadbalancingv2.DescribeRulesOutput{Rules: []types.Rule{rewrites}}
+			} else {
+				out.Result = &elasticloadbalancingv2.DescribeListenersOutput{Listeners: []types.Listener{
+					{Protocol: types.ProtocolEnumHttps, Port: aws.Int32(443)}, {Protocol: types.ProtocolEnumHttp, Port: aws.Int32(80), DefaultActions: []types.Action{to("HTTPS", "443")}},
+				}}
+			}
+			return out, meta, nil
+		}), middleware.Before)
+	})
+	on := remedy.On[secure]{Params: secure{443}}
+	now, err := HTTPSRedirect.Read(t.Context(), cfg, on)
+	if _, err := HTTPSRedirect.Want(on, remedytest.Must(t, now, err)); asr.Classify(err) != asr.CodeRefused {
+		t.Errorf("a rule that forwards what it rewrites: %v", err)
+	}
+	rewrites.Actions[0] = to("HTTPS", "443")
+	now, err = HTTPSRedirect.Read(t.Context(), cfg, on)
+	if _, err := HTTPSRedirect.Want(on, remedytest.Must(t, now, err)); err != nil {
+		t.Errorf("a rule that redirects already: %v", err)
+	}
+}
+
 func TestThePlaceOfAnOnlyActionIsNoDifference(t *testing.T) {
 	first := forward("t")
 	first.Order = aws.Int32(1)

@@ -23,7 +23,7 @@ func readPlain(ctx context.Context, cfg aws.Config, on remedy.On[secure]) (plain
 // scan looks at all listeners, and at the rules of those on HTTP. arns are
 // those of the listeners and rules in the state, by their keys there.
 func scan(ctx context.Context, api *elasticloadbalancingv2.Client, t asr.Target) (p plain, arns map[string]*string, err error) {
-	p = plain{map[string]bool{}, map[string]types.Action{}, map[string]types.Action{}}
+	p = plain{map[string]bool{}, map[string]types.Action{}, map[string]types.Action{}, map[string]bool{}}
 	arns = map[string]*string{}
 	pages := elasticloadbalancingv2.NewDescribeListenersPaginator(api, &elasticloadbalancingv2.DescribeListenersInput{LoadBalancerArn: aws.String(t.Expand(applicationBalancer))})
 	for pages.HasMorePages() {
@@ -64,6 +64,9 @@ func (p plain) scanRules(ctx context.Context, api *elasticloadbalancingv2.Client
 			arn := aws.ToString(r.RuleArn)
 			key := port + "/" + arn[strings.LastIndex(arn, "/")+1:]
 			arns[key] = r.RuleArn
+			if len(r.Transforms) > 0 {
+				p.Rewrites[key] = true
+			}
 			if p.Rules[key], err = only(r.Actions, port); err != nil {
 				return err
 			}
