@@ -12,12 +12,13 @@ import (
 )
 
 // longestNames are how many characters the names of targets may have, by the
-// first word of a unit's id; the services' API references say so.
+// first word of a unit's id or by the whole of it; the services' API references
+// say so.
 var longestNames = map[string]int{
 	"apigateway": 10 + len("/stages/") + 128, "athena": 128, "autoscaling": 36 + len(":launchConfigurationName/") + 255, "cloudformation": 128 + 1 + 36,
 	"cloudfront": 14, "cloudtrail": 128, "cloudwatch": 0, "codebuild": 150, "config": 0, "dynamodb": 255, "ec2": 24, "ecr": 256, "ecs": 255 + 1 + 10,
 	"elasticache": len("replicationgroup:") + 50, "elb": len("app/") + 32 + 1 + 16, "guardduty": 32 + len("/threatintelset/") + 32, "iam": 512 + 64, "kms": 36, "lambda": 64, "logs": 512, "macie": 0,
-	"rds": 255, "redshift": 63, "s3": 63, "secretsmanager": 512, "sns": 256, "sqs": 80, "ssm": 128,
+	"rds": 255, "rds-encrypt-snapshot": 255 - len("-encrypted"), "redshift": 63, "s3": 63, "secretsmanager": 512, "sns": 256, "sqs": 80, "ssm": 128,
 }
 
 // Longest is the longest target that AWS allows for a remediation: the longest
@@ -25,7 +26,10 @@ var longestNames = map[string]int{
 func Longest(s asr.Spec) (asr.Target, error) {
 	t := asr.Target{Partition: "aws-us-gov", Account: "123456789012", Region: "ap-southeast-1"}
 	service, _, _ := strings.Cut(s.ID, "-")
-	length, known := longestNames[service]
+	length, known := longestNames[s.ID]
+	if !known {
+		length, known = longestNames[service]
+	}
 	if !known {
 		return t, fmt.Errorf("%s: how long may names of %s be? say it in render/session.go", s.ID, service)
 	}

@@ -79,11 +79,13 @@ func goWith(i types.Instance) map[string]string {
 }
 
 // owners put these tags, which only AWS can, on instances that they launch anew
-// when one is missing, or keep stopped on purpose (warm pools).
+// when one is missing, or keep stopped on purpose (warm pools, Cloud9 until
+// somebody opens the environment).
 var owners = map[string]string{
 	"aws:autoscaling:groupName":    "the Auto Scaling group ",
 	"aws:ec2:fleet-id":             "the EC2 fleet ",
 	"aws:ec2spot:fleet-request-id": "the Spot fleet ",
+	"aws:cloud9:environment":       "the Cloud9 environment ",
 }
 
 // owned says whose the instance is, if not its account's people's: "" is none.

@@ -20,7 +20,7 @@ type around struct {
 	Others  map[string]string `json:"others"`            // endpoints to it that this run didn't make, by their ids: their state
 	Subnets map[string]string `json:"subnets"`           // by the zones that the service supports: one where an endpoint may stand
 	CIDRs   map[string]string `json:"cidrs"`             // the VPC's IPv4 ranges: "associated"
-	DNS     bool              `json:"dns"`               // private DNS is possible
+	DNS     bool              `json:"dns"`               // private DNS is possible, for the VPC and the service
 	Users   map[string]int    `json:"users"`             // network interfaces in the endpoint's group, by their type
 	Refusal string            `json:"refusal,omitempty"` // why the group can't be ours
 }
@@ -50,11 +50,14 @@ func readReach(ctx context.Context, cfg aws.Config, on remedy.On[private]) (now 
 	if err := readEndpoints(ctx, api, on, all, &now); err != nil || now.Endpoint != "" || len(now.VPC.Others) > 0 {
 		return now, err // what another would take doesn't matter
 	}
-	if now.VPC.DNS, err = resolves(ctx, api, on.Name); err != nil {
+	service, err := serviceOf(ctx, api, on)
+	if err != nil {
 		return now, err
 	}
-	service, err := serviceOf(ctx, api, on)
 	now.VPC.Service, now.VPC.Subnets = aws.ToString(service.ServiceName), oneInEach(all, service.AvailabilityZones)
+	if aws.ToString(service.PrivateDnsName) != "" { // without one AWS refuses private DNS
+		now.VPC.DNS, err = resolves(ctx, api, on.Name)
+	}
 	return now, err
 }
 

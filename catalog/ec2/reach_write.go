@@ -49,7 +49,8 @@ func mayGo(from, to reach) error {
 
 func createEndpointGroup(ctx context.Context, api *ec2.Client, on remedy.On[private]) error {
 	_, err := api.CreateSecurityGroup(ctx, &ec2.CreateSecurityGroupInput{
-		GroupName: aws.String(on.Expand(endpointGroup)), Description: aws.String("The VPC's endpoint to " + on.Params.Service), VpcId: &on.Name,
+		GroupName: aws.String(on.Expand(endpointGroup)), VpcId: &on.Name,
+		Description:       aws.String("The endpoint of the VPC to " + on.Params.Service), // EC2 takes no apostrophe
 		TagSpecifications: tagged(on.Call, types.ResourceTypeSecurityGroup),
 	})
 	return remedy.Unless(err, "InvalidGroup.Duplicate")
@@ -130,5 +131,8 @@ func deleteEndpointGroup(ctx context.Context, api *ec2.Client, on remedy.On[priv
 		return asr.ErrSettling
 	}
 	_, err = api.DeleteSecurityGroup(ctx, &ec2.DeleteSecurityGroupInput{GroupId: g.GroupId})
+	if remedy.Is(err, "DependencyViolation") { // by an interface that isn't listed any more, or by a rule of another group
+		return &asr.Error{Code: asr.CodeUnavailable, Err: err, Do: "wait; the step is tried again by itself. If it lasts, see which other group's rules name " + aws.ToString(g.GroupId)}
+	}
 	return remedy.Unless(err, "InvalidGroup.NotFound")
 }

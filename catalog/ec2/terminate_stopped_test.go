@@ -181,6 +181,7 @@ func TestWhatItsOwnerWouldReplaceIsRefused(t *testing.T) {
 		"Auto Scaling group x-1": tagged("aws:autoscaling:groupName"),
 		"EC2 fleet x-1":          tagged("aws:ec2:fleet-id"),
 		"Spot fleet x-1":         tagged("aws:ec2spot:fleet-request-id"),
+		"Cloud9 environment x-1": tagged("aws:cloud9:environment"),
 		"Spot request sir-1": func(i *types.Instance) {
 			i.InstanceLifecycle, i.SpotInstanceRequestId = types.InstanceLifecycleTypeSpot, aws.String("sir-1")
 		},

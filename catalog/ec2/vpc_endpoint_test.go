@@ -10,6 +10,7 @@ import (
 	"example.com/asr"
 	"example.com/asr/remedy"
 	"example.com/asr/remedytest"
+	"example.com/asr/sandbox"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
@@ -118,7 +119,7 @@ func TestVPCEndpoint(t *testing.T) {
 	remedytest.Lifecycle(t, acct, VPCEndpoint, remedytest.Case{
 		Name: "with private DNS", Control: "EC2.10", Resource: acct.Expand(vpc, named),
 		Want: endpoint(in, `group: "" → "asr-ec2-endpoint"`, "privateDNS: false → true"),
-		View: whole(acct, named), Seen: []string{made("true"), "describe_security_groups[]: none → " + group("The VPC's endpoint to ec2", true)},
+		View: whole(acct, named), Seen: []string{made("true"), "describe_security_groups[]: none → " + group("The endpoint of the VPC to ec2", true)},
 		Foreign: func() {
 			g, r := ownGroupID(t, acct, named), groupRule{false, "tcp", 443, 443, "10.1.0.0/16"}
 			remedytest.Must(t, named, errors.Join(r.revoke(t.Context(), api, g), r.authorize(t.Context(), api, g, "theirs")))
@@ -314,6 +315,23 @@ func TestPrivateDNSTakesBothOfTheVPCsAttributes(t *testing.T) {
 	}
 }
 
+func TestAServiceWithoutAPrivateNameGetsNoPrivateDNS(t *testing.T) {
+	t.Parallel()
+	acct := remedytest.NewAccount(t)
+	id, _ := newPlace(t, acct, true)
+	cfg := tap(acct.Config, func(_, out any) error {
+		if out, ok := out.(*ec2.DescribeVpcEndpointServicesOutput); ok {
+			out.ServiceDetails[0].PrivateDnsName = nil
+		}
+		return nil
+	})
+	now, err := VPCEndpoint.Read(t.Context(), cfg, onPlace(acct, id))
+	to, err2 := VPCEndpoint.Want(onPlace(acct, id), remedytest.Must(t, now, err))
+	if remedytest.Must(t, to, err2).Endpoint == "" || to.PrivateDNS {
+		t.Errorf("got %+v, want an endpoint without private DNS", to)
+	}
+}
+
 // In China the name begins with cn.com.amazonaws, elsewhere with other letters.
 func TestTheServiceIsFoundInEveryPartition(t *testing.T) {
 	t.Parallel()
@@ -481,7 +499,13 @@ func TestTheGroupGoesOnlyAfterTheEndpointsInterfaces(t *testing.T) {
 	if err := VPCEndpoint.Write(t.Context(), acct.Config, on, from, reach{}); !errors.Is(err, asr.ErrSettling) {
 		t.Errorf("got %v, want to wait", err)
 	}
-	from.VPC.Others = map[string]string{"vpce-1": "available"}
+	from.VPC.Users = nil // the list is ahead of what EC2 goes by
+	heal := acct.Sandbox.Fault(sandbox.Fault{Service: "ec2", Operation: "DeleteSecurityGroup", Account: acct.ID, Code: "DependencyViolation"})
+	if err := VPCEndpoint.Write(t.Context(), acct.Config, on, from, reach{}); asr.Classify(err) != asr.CodeUnavailable || asr.Advice(err) == "" {
+		t.Errorf("while EC2 still sees an interface: got %v, want to try again", err)
+	}
+	heal()
+	from.VPC = around{Users: map[string]int{"vpc_endpoint": 2}, Others: map[string]string{"vpce-1": "available"}}
 	if err := VPCEndpoint.Write(t.Context(), acct.Config, on, from, reach{}); asr.Classify(err) != asr.CodeRefused {
 		t.Errorf("on another endpoint: got %v, want a refusal", err)
 	}

@@ -32,9 +32,7 @@ var ClusterCopyTags = remedy.Unit[none, setting]{
 		}
 		return setting{aws.ToBool(c.CopyTagsToSnapshot), stuck}, err
 	},
-	Want: func(_ remedy.On[none], now setting) (setting, error) {
-		return now.switched("bring the cluster into state available and plan again; suppress the finding if it is DocumentDB's")
-	},
+	Want: switchOn("bring the cluster into state available and plan again; suppress the finding if it is DocumentDB's"),
 	Write: func(ctx context.Context, cfg aws.Config, on remedy.On[none], _, to setting) error {
 		return modifyCluster(ctx, cfg, rds.ModifyDBClusterInput{DBClusterIdentifier: &on.Name, CopyTagsToSnapshot: &to.On})
 	},

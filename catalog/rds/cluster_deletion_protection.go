@@ -29,9 +29,7 @@ var ClusterDeletionProtection = remedy.Unit[none, setting]{
 		c, stuck, err := describeCluster(ctx, cfg, on.Name)
 		return setting{aws.ToBool(c.DeletionProtection), stuck}, err
 	},
-	Want: func(_ remedy.On[none], now setting) (setting, error) {
-		return now.switched("bring the cluster into state available, then plan again")
-	},
+	Want: switchOn("bring the cluster into state available, then plan again"),
 	Write: func(ctx context.Context, cfg aws.Config, on remedy.On[none], _, to setting) error {
 		return modifyCluster(ctx, cfg, rds.ModifyDBClusterInput{DBClusterIdentifier: &on.Name, DeletionProtection: &to.On})
 	},

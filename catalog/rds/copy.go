@@ -63,7 +63,7 @@ func obstacle(on remedy.On[key], plain, other *kept, way origin) (why, do string
 	case !ofCluster(on.Target):
 		return "", ""
 	case way == theirs:
-		return "a cluster " + on.Name + suffix + " exists that isn't one that asr has restored of this snapshot, or doesn't work", "rename or delete it, then plan again"
+		return "a cluster " + on.Name + suffix + " exists that isn't one that asr has restored of this snapshot, doesn't work, or has instances", "rename or delete it, then plan again"
 	case !strings.HasPrefix(plain.Engine, "aurora") && plain.Engine != "neptune" && plain.Engine != "docdb":
 		return "a Multi-AZ cluster can't be restored without three instances, which asr doesn't pay for", byHand
 	case plain.Mode != "" && plain.Mode != "provisioned":
@@ -72,9 +72,19 @@ func obstacle(on remedy.On[key], plain, other *kept, way origin) (why, do string
 	return "", ""
 }
 
-// writeCopies takes one step. The plain snapshot goes last, when nothing that
-// was made on the way is left.
+// writeCopies takes one step. RDS may be busy with a snapshot or a cluster that
+// reads as available: it backs it up, or somebody else copies it.
 func writeCopies(ctx context.Context, cfg aws.Config, on remedy.On[key], from, _ copies) error {
+	err := nextCopy(ctx, cfg, on, from)
+	if remedy.Is(err, "InvalidDBSnapshotState", "InvalidDBClusterSnapshotStateFault", "InvalidDBClusterStateFault") {
+		return &asr.Error{Code: asr.CodeUnavailable, Err: err, Do: "wait; the step is tried again by itself. If it lasts, see what else uses the snapshot or the cluster " + on.Name + suffix}
+	}
+	return err
+}
+
+// nextCopy: the plain snapshot goes last, when nothing that was made on the way
+// is left.
+func nextCopy(ctx context.Context, cfg aws.Config, on remedy.On[key], from copies) error {
 	switch cluster := ofCluster(on.Target); {
 	case !from.Encrypted && !cluster:
 		return copyInstance(ctx, cfg, on)

@@ -45,7 +45,7 @@ var EnhancedMonitoring = remedy.Unit[interval, measuring]{
 		Impact: "RDS writes what the instance's operating system does, processes included, to the log group RDSOSMetrics, which it makes if it isn't there and which stays when this is undone. The database notices nothing. A role that the instance has for it already stays, and so does a shorter interval.",
 		Risk:   asr.RiskLow, RiskWhy: "the database is only watched",
 		Cost:  "about 0.50 USD per GB of log: some 0.1 USD per instance and month at 60 seconds, some 6 USD at 1 second",
-		Scope: asr.ScopeResource, Resources: []string{instance}, Internal: resourceID,
+		Scope: asr.ScopeResource, Resources: []string{instance}, Internal: instanceID,
 		Reads:   []asr.Grant{asr.Allow(anyInstance, "rds:DescribeDBInstances"), asr.Allow(monitorRole, "iam:GetRole")},
 		Writes:  []asr.Grant{asr.Allow(instance, "rds:ModifyDBInstance")},
 		Implied: []asr.Grant{asr.Pass(monitorRole, "monitoring.rds.amazonaws.com")},
@@ -79,12 +79,12 @@ var EnhancedMonitoring = remedy.Unit[interval, measuring]{
 		if to.Seconds != 0 && to.Role != from.Role {
 			in.MonitoringRoleArn = &to.Role
 		}
-		return modify(ctx, cfg, in)
+		return modifyInstance(ctx, cfg, in)
 	},
 }
 
 func readMeasuring(ctx context.Context, cfg aws.Config, on remedy.On[interval]) (now measuring, err error) {
-	i, stuck, err := describe(ctx, cfg, on.Target)
+	i, stuck, err := describeInstance(ctx, cfg, on.Name)
 	if err != nil {
 		return now, err
 	}

@@ -18,9 +18,9 @@ const (
 	anyInstance = "arn:{partition}:rds:{region}:{account}:db:*" // an instance is looked up by its resource ID among all
 )
 
-// resourceID is what RDS calls an instance for ever, and some findings do too,
+// instanceID is what RDS calls an instance for ever, and some findings do too,
 // alone or in an ARN of AWS Config's making.
-var resourceID = regexp.MustCompile(`^(arn:aws[a-z-]*:rds:[a-z0-9-]+:\d{12}:dbinstance:)?db-[A-Z0-9]{4,64}$`)
+var instanceID = regexp.MustCompile(`^(arn:aws[a-z-]*:rds:[a-z0-9-]+:\d{12}:dbinstance:)?db-[A-Z0-9]{4,64}$`)
 
 // resolveInstance finds the instance that has a resource ID.
 func resolveInstance[P any](ctx context.Context, cfg aws.Config, on remedy.On[P]) (asr.Target, error) {
@@ -42,11 +42,11 @@ func resolveInstance[P any](ctx context.Context, cfg aws.Config, on remedy.On[P]
 	return t, nil
 }
 
-// describe returns an instance that isn't between two states, and why it can't
-// be modified if it is in a state that it doesn't leave by itself:
+// describeInstance returns an instance that isn't between two states, and why it
+// can't be modified if it is in a state that it doesn't leave by itself:
 // https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/accessing-monitoring.html
-func describe(ctx context.Context, cfg aws.Config, t asr.Target) (i types.DBInstance, stuck string, err error) {
-	out, err := rds.NewFromConfig(cfg).DescribeDBInstances(ctx, &rds.DescribeDBInstancesInput{DBInstanceIdentifier: &t.Name})
+func describeInstance(ctx context.Context, cfg aws.Config, name string) (i types.DBInstance, stuck string, err error) {
+	out, err := rds.NewFromConfig(cfg).DescribeDBInstances(ctx, &rds.DescribeDBInstancesInput{DBInstanceIdentifier: &name})
 	if err != nil {
 		return i, "", remedy.Gone(err, "DBInstanceNotFound", "DBInstanceNotFoundFault")
 	}
@@ -82,9 +82,9 @@ func ofMultiAZCluster(i types.DBInstance) bool {
 	return aws.ToString(i.DBClusterIdentifier) != "" && !aurora(i)
 }
 
-// modify asks RDS for a change. It begins some time later, until which the
+// modifyInstance asks RDS for a change. It begins some time later, until which the
 // instance reads as before.
-func modify(ctx context.Context, cfg aws.Config, in rds.ModifyDBInstanceInput) error {
+func modifyInstance(ctx context.Context, cfg aws.Config, in rds.ModifyDBInstanceInput) error {
 	_, err := rds.NewFromConfig(cfg).ModifyDBInstance(ctx, &in)
 	if err == nil || remedy.Is(err, "InvalidDBInstanceState", "InvalidDBInstanceStateFault") {
 		return asr.ErrSettling

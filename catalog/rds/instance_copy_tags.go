@@ -18,7 +18,7 @@ var InstanceCopyTags = remedy.Unit[none, setting]{
 		Title:  "Copy the tags of RDS instances to their snapshots",
 		Impact: "Snapshots that are made from now on carry the instance's tags, so rules that go by tags (costs, rights, retention) apply to them too. Snapshots that exist stay as they are. Changes that wait for the maintenance window go on waiting.",
 		Risk:   asr.RiskLow, RiskWhy: "the database isn't touched, and snapshots only gain tags",
-		Scope: asr.ScopeResource, Resources: []string{instance}, Internal: resourceID,
+		Scope: asr.ScopeResource, Resources: []string{instance}, Internal: instanceID,
 		Reads:  []asr.Grant{asr.Allow(anyInstance, "rds:DescribeDBInstances")},
 		Writes: []asr.Grant{asr.Allow(instance, "rds:ModifyDBInstance")},
 		Settle: 10 * time.Second,
@@ -26,16 +26,14 @@ var InstanceCopyTags = remedy.Unit[none, setting]{
 	Controls: map[string]none{"RDS.17": {}},
 	Resolve:  resolveInstance[none],
 	Read: func(ctx context.Context, cfg aws.Config, on remedy.On[none]) (setting, error) {
-		i, stuck, err := describe(ctx, cfg, on.Target)
+		i, stuck, err := describeInstance(ctx, cfg, on.Name)
 		if c := aws.ToString(i.DBClusterIdentifier); c != "" {
 			stuck = cmp.Or("the instance is a member of the cluster "+c+", which is snapshotted as a whole", stuck)
 		}
 		return setting{aws.ToBool(i.CopyTagsToSnapshot), stuck}, err
 	},
-	Want: func(_ remedy.On[none], now setting) (setting, error) {
-		return now.switched("have its cluster copy tags (rds-cluster-copy-tags), or bring the instance into state available, then plan again")
-	},
+	Want: switchOn("have its cluster copy tags (rds-cluster-copy-tags), or bring the instance into state available, then plan again"),
 	Write: func(ctx context.Context, cfg aws.Config, on remedy.On[none], _, to setting) error {
-		return modify(ctx, cfg, rds.ModifyDBInstanceInput{DBInstanceIdentifier: &on.Name, CopyTagsToSnapshot: &to.On})
+		return modifyInstance(ctx, cfg, rds.ModifyDBInstanceInput{DBInstanceIdentifier: &on.Name, CopyTagsToSnapshot: &to.On})
 	},
 }

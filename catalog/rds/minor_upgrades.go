@@ -30,7 +30,7 @@ var MinorUpgrades = remedy.Unit[none, upgrades]{
 		Impact: "RDS upgrades the engine to minor versions that it prefers, in the maintenance window, and the database restarts then. Aurora does so only if all instances of the cluster allow it. For a member of a Multi-AZ cluster the cluster's setting is changed, and so that of all its members. An upgrade that was made stays when this is undone.",
 		Risk:   asr.RiskMedium, RiskWhy: "later versions of the engine arrive without anybody asking, each with a restart",
 		Interrupts: "the database, for some minutes in maintenance windows in which RDS upgrades it; at once if the window is open now and an upgrade is due",
-		Scope:      asr.ScopeResource, Resources: []string{instance}, Internal: resourceID,
+		Scope:      asr.ScopeResource, Resources: []string{instance}, Internal: instanceID,
 		Reads: []asr.Grant{asr.Allow(anyInstance, "rds:DescribeDBInstances"), asr.Allow(anyCluster, "rds:DescribeDBClusters")},
 		Writes: []asr.Grant{
 			asr.Allow(instance, "rds:ModifyDBInstance"),
@@ -41,7 +41,7 @@ var MinorUpgrades = remedy.Unit[none, upgrades]{
 	Controls: map[string]none{"RDS.13": {}},
 	Resolve:  resolveInstance[none],
 	Read: func(ctx context.Context, cfg aws.Config, on remedy.On[none]) (upgrades, error) {
-		i, stuck, err := describe(ctx, cfg, on.Target)
+		i, stuck, err := describeInstance(ctx, cfg, on.Name)
 		if err != nil || !ofMultiAZCluster(i) {
 			return upgrades{On: aws.ToBool(i.AutoMinorVersionUpgrade), Refusal: pinned(i, stuck)}, err
 		}
@@ -59,7 +59,7 @@ var MinorUpgrades = remedy.Unit[none, upgrades]{
 		if from.Cluster != "" {
 			return modifyCluster(ctx, cfg, rds.ModifyDBClusterInput{DBClusterIdentifier: &from.Cluster, AutoMinorVersionUpgrade: &to.On})
 		}
-		return modify(ctx, cfg, rds.ModifyDBInstanceInput{DBInstanceIdentifier: &on.Name, AutoMinorVersionUpgrade: &to.On})
+		return modifyInstance(ctx, cfg, rds.ModifyDBInstanceInput{DBInstanceIdentifier: &on.Name, AutoMinorVersionUpgrade: &to.On})
 	},
 }
 

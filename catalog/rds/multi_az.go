@@ -32,7 +32,7 @@ var MultiAZ = remedy.Unit[none, standby]{
 		Impact: "The database stays up, but answers more slowly while the standby is filled, up to hours for a large one, and writes take slightly longer ever after. It begins at once, not in the maintenance window. An instance for which other changes wait is refused, since they would be applied too.",
 		Risk:   asr.RiskMedium, RiskWhy: "the price doubles, and the database is slower while the standby is filled",
 		Cost:  "the instance's and its storage's price once more",
-		Scope: asr.ScopeResource, Resources: []string{instance}, Internal: resourceID,
+		Scope: asr.ScopeResource, Resources: []string{instance}, Internal: instanceID,
 		Reads:  []asr.Grant{asr.Allow(anyInstance, "rds:DescribeDBInstances")},
 		Writes: []asr.Grant{asr.Allow(instance, "rds:ModifyDBInstance")},
 		Settle: 30 * time.Second,
@@ -40,7 +40,7 @@ var MultiAZ = remedy.Unit[none, standby]{
 	Controls: map[string]none{"RDS.5": {}},
 	Resolve:  resolveInstance[none],
 	Read: func(ctx context.Context, cfg aws.Config, on remedy.On[none]) (standby, error) {
-		i, stuck, err := describe(ctx, cfg, on.Target)
+		i, stuck, err := describeInstance(ctx, cfg, on.Name)
 		return standby{aws.ToBool(i.MultiAZ), waiting(i.PendingModifiedValues), cmp.Or(alone(i), stuck)}, err
 	},
 	Want: func(_ remedy.On[none], now standby) (standby, error) {
@@ -58,7 +58,7 @@ var MultiAZ = remedy.Unit[none, standby]{
 		if err := released(from); err != nil {
 			return err
 		}
-		return modify(ctx, cfg, rds.ModifyDBInstanceInput{DBInstanceIdentifier: &on.Name, MultiAZ: &to.MultiAZ, ApplyImmediately: aws.Bool(true)})
+		return modifyInstance(ctx, cfg, rds.ModifyDBInstanceInput{DBInstanceIdentifier: &on.Name, MultiAZ: &to.MultiAZ, ApplyImmediately: aws.Bool(true)})
 	},
 }
 

@@ -40,7 +40,7 @@ func TestTakingAnInstanceOffTheInternetReleasesNothingThatWaits(t *testing.T) {
 	acct := remedytest.NewAccount(t)
 	newInstance(t, acct, "shop")
 	cfg, asked := tap[*rds.ModifyDBInstanceInput](acct.Config)
-	err := NotPublic.Write(t.Context(), cfg, remedy.On[none]{Target: asr.Target{Name: "shop"}}, reach{Public: true}, reach{})
+	err := NotPublic.Write(t.Context(), cfg, remedy.On[none]{Target: asr.Target{Name: "shop"}}, openness{Public: true}, openness{})
 	if err != asr.ErrSettling || len(*asked) != 1 || (*asked)[0].ApplyImmediately != nil || aws.ToBool((*asked)[0].PubliclyAccessible) {
 		t.Errorf("asked %+v, %v", *asked, err)
 	}
@@ -59,7 +59,7 @@ func TestMembersOfMultiAZClustersAreChangedAsAWhole(t *testing.T) {
 
 func TestReachChangesNothingElse(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		now := reach{rapid.Bool().Draw(t, "public"), rapid.SampledFrom([]string{"", "stopped"}).Draw(t, "refusal")}
+		now := openness{rapid.Bool().Draw(t, "public"), rapid.SampledFrom([]string{"", "stopped"}).Draw(t, "refusal")}
 		remedytest.Stable(t, NotPublic, remedy.On[none]{}, now, "public")
 		got, err := NotPublic.Want(remedy.On[none]{}, now)
 		if refused := err != nil; refused != (now.Public && now.Refusal != "") || !refused && got.Public {

@@ -22,7 +22,7 @@ func findRestored(ctx context.Context, cfg aws.Config, on remedy.On[key], plain 
 		return theirs, nil
 	}
 	stuck, err := settled(aws.ToString(c.Status))
-	if err == nil && (stuck != "" || !aws.ToBool(c.StorageEncrypted)) {
+	if err == nil && (stuck != "" || !aws.ToBool(c.StorageEncrypted) || len(c.DBClusterMembers) > 0) { // with instances, somebody uses it
 		return theirs, nil
 	}
 	return ours, err
@@ -68,8 +68,8 @@ func snapshotRestored(ctx context.Context, cfg aws.Config, on remedy.On[key]) er
 	return remedy.Unless(err, "DBClusterSnapshotAlreadyExistsFault")
 }
 
-// deleteRestored deletes the cluster that was restored; not one that somebody
-// has given instances, which RDS refuses.
+// deleteRestored deletes the cluster that was restored. RDS refuses it of one
+// that somebody has given instances meanwhile.
 func deleteRestored(ctx context.Context, cfg aws.Config, on remedy.On[key]) error {
 	_, err := rds.NewFromConfig(cfg).DeleteDBCluster(ctx, &rds.DeleteDBClusterInput{DBClusterIdentifier: aws.String(on.Name + suffix), SkipFinalSnapshot: aws.Bool(true)})
 	return remedy.Unless(err, "DBClusterNotFoundFault", "DBClusterNotFound")

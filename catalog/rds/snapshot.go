@@ -3,6 +3,7 @@ package rds
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"example.com/asr"
@@ -16,6 +17,9 @@ const (
 	restored  = cluster + suffix
 	anyKey    = "arn:{partition}:kms:{region}:{account}:key/*"
 )
+
+// byRDS keeps the session itself from making grants: RDS makes one for the copy.
+var byRDS = map[string]map[string]string{"Bool": {"kms:GrantIsForAWSResource": "true"}}
 
 type key struct {
 	Key         string `json:"key" doc:"The KMS key's ID, alias or ARN. Copies under alias/aws/rds can't be shared with other accounts."`
@@ -39,7 +43,7 @@ var EncryptSnapshot = remedy.Unit[key, copies]{
 	Spec: asr.Spec{
 		ID: "rds-encrypt-snapshot", Version: 2,
 		Title:  "Replace RDS snapshots by encrypted copies",
-		Impact: "The snapshot goes; an encrypted copy, named after it with " + suffix + ", takes its place. Accounts that it was shared with lose it. For a cluster's snapshot, a cluster of the copy's name is there until the copy is made; it has no instances, so nobody can connect to it. RDS lists the copy under that cluster's name.",
+		Impact: "The snapshot goes; an encrypted copy, named after it with " + suffix + ", takes its place. Accounts that it was shared with lose it. For a cluster's snapshot, a cluster of the copy's name is there until the copy is made; it has no instances, so nobody can connect to it. If the run fails before that, the cluster stays, and the next run goes on from it. RDS lists the copy under that cluster's name.",
 		Risk:   asr.RiskHigh, RiskWhy: "a backup is deleted under the name that scripts know it by",
 		Cost:         "about 0.095 USD per GB and month while both exist; for a cluster's, the storage of the restored cluster too, about 0.10 USD per GB and month, for an hour or so",
 		Irreversible: "an unencrypted snapshot can't be made from an encrypted one",
@@ -64,14 +68,21 @@ var EncryptSnapshot = remedy.Unit[key, copies]{
 			asr.Allow(snapshot+suffix, "rds:AddTagsToResource"),
 			asr.Allow(clusterSnapshot+suffix, "rds:AddTagsToResource"),
 			asr.Allow(restored, "rds:AddTagsToResource"),
-			asr.Allow(anyKey, "kms:CreateGrant", "kms:DescribeKey"),
+			asr.Allow(anyKey, "kms:DescribeKey"),
+			{On: anyKey, Actions: []string{"kms:CreateGrant"}, When: byRDS},
 		},
 		Locks:  []string{snapshot, snapshot + suffix, restored},
 		Settle: 5 * time.Second,
 	},
 	Controls: map[string]key{"RDS.4": {Key: "alias/aws/rds"}},
 	Resolve:  resolveSnapshot[key],
-	Read:     readCopies,
+	Validate: func(on remedy.On[key]) error {
+		if on.Params.Key == "" { // RDS would copy without a key
+			return errors.New("key is empty, and names the KMS key of the copy")
+		}
+		return nil
+	},
+	Read: readCopies,
 	Want: func(_ remedy.On[key], now copies) (copies, error) {
 		if now.Refusal != "" && now.Plain {
 			return now, asr.Refuse(now.Refusal, now.Do)

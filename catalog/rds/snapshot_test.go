@@ -200,6 +200,49 @@ func TestAClusterOfTheRightNameIsNoProof(t *testing.T) {
 	refused(t, remedytest.End(t, acct, EncryptSnapshot, remedytest.Case{Control: "RDS.4", Resource: acct.Expand(clusterSnapshot, "snap")}), "a cluster snap-encrypted exists")
 }
 
+// Somebody has taken the cluster for one of their own: it stays, and the
+// snapshot goes once there is a copy.
+func TestARestoredClusterThatSomebodyUsesIsNotDeleted(t *testing.T) {
+	t.Parallel()
+	acct := remedytest.NewAccount(t)
+	newClusterSnapshots(t, acct, "aurora-mysql", "snap")
+	c := remedytest.Case{Control: "RDS.4", Resource: acct.Expand(clusterSnapshot, "snap")}
+	on := remedy.On[key]{Target: asr.Target{Partition: "aws", Account: acct.ID, Region: acct.Region, Name: "snap", ID: c.Resource}, Params: EncryptSnapshot.Controls["RDS.4"], Call: asr.Call{Run: "r-dead"}}
+	remedytest.Must(t, 0, restoreCluster(t.Context(), acct.Config, on))
+	used, err := restoredOf(t.Context(), acct.Config, on)
+	newInstance(t, acct, "theirs", memberOf(*remedytest.Must(t, used, err)))
+	refused(t, remedytest.End(t, acct, EncryptSnapshot, c), "a cluster snap-encrypted exists")
+	remedytest.Must(t, 0, snapshotRestored(t.Context(), acct.Config, on))
+	if r := remedytest.End(t, acct, EncryptSnapshot, c); r.State != asr.StateVerified || len(r.Plan.Changes) != 1 || r.Plan.Changes[0].String() != "plain: true → false" {
+		t.Errorf("the run ended %s: %+v %+v", r.State, r.Plan, r.Error)
+	}
+	if seen := string(lookCluster(acct, "snap-encrypted").See(t)); !strings.Contains(seen, "theirs") {
+		t.Errorf("the cluster is %s", seen)
+	}
+}
+
+// RDS backs a new cluster up, and refuses other things of it meanwhile.
+func TestWhatRDSIsBusyWithIsTriedAgain(t *testing.T) {
+	t.Parallel()
+	acct := remedytest.NewAccount(t)
+	newClusterSnapshots(t, acct, "aurora-mysql", "snap")
+	for operation, code := range map[string]string{"CreateDBClusterSnapshot": "InvalidDBClusterStateFault", "DeleteDBCluster": "InvalidDBClusterStateFault", "DeleteDBClusterSnapshot": "InvalidDBClusterSnapshotStateFault"} {
+		acct.Sandbox.Fault(sandbox.Fault{Service: "rds", Operation: operation, Account: acct.ID, Code: code, Times: 2})
+	}
+	if r := remedytest.End(t, acct, EncryptSnapshot, remedytest.Case{Control: "RDS.4", Resource: acct.Expand(clusterSnapshot, "snap")}); r.State != asr.StateVerified {
+		t.Errorf("the run ended %s: %+v", r.State, r.Error)
+	}
+}
+
+func TestACopyHasAKey(t *testing.T) {
+	t.Parallel()
+	for params, ok := range map[key]bool{{Key: "alias/aws/rds"}: true, {}: false, {SubnetGroup: "inside"}: false} {
+		if err := EncryptSnapshot.Validate(remedy.On[key]{Params: params}); (err == nil) != ok {
+			t.Errorf("%+v: %v", params, err)
+		}
+	}
+}
+
 func TestACopyThatIsNotEncryptedIsNoProof(t *testing.T) {
 	t.Parallel()
 	on := asr.Target{Partition: "aws", Account: "111111111111", Region: "eu-west-1", Name: "snap", ID: "arn:aws:rds:eu-west-1:111111111111:snapshot:snap"}

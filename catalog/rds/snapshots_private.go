@@ -15,11 +15,6 @@ import (
 
 const everybody = "all"
 
-type openness struct {
-	Public  bool   `json:"public"`
-	Refusal string `json:"refusal,omitempty"` // why RDS wouldn't change it
-}
-
 // SnapshotsPrivate takes everybody's right to restore a snapshot away, be it an
 // instance's or a cluster's, of Neptune or DocumentDB too. Only "all" is taken
 // out of the list; the accounts in it aren't touched.
@@ -42,12 +37,7 @@ var SnapshotsPrivate = remedy.Unit[none, openness]{
 		}
 		return now, err
 	},
-	Want: func(_ remedy.On[none], now openness) (openness, error) {
-		if now.Public && now.Refusal != "" {
-			return now, asr.Refuse(now.Refusal, "delete the snapshot where it was made: in AWS Backup, or with its instance")
-		}
-		return openness{Refusal: now.Refusal}, nil
-	},
+	Want: keepPrivate("delete the snapshot where it was made: in AWS Backup, or with its instance"),
 	Write: func(ctx context.Context, cfg aws.Config, on remedy.On[none], _, to openness) error {
 		var add, remove []string
 		if to.Public {
