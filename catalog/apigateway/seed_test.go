@@ -72,4 +72,3 @@ func newV2(t *testing.T, acct *remedytest.Account, protocol wstypes.ProtocolType
 	remedytest.Must(t, out, err)
 	return *id, "apis/" + *id + "/stages/live"
 }
-
