@@ -95,23 +95,21 @@ func onlyIAM(g *types.RecordingGroup) bool {
 // to a bucket that nobody said is meant.
 func (r *recording) findChannel(ctx context.Context, cfg aws.Config, api *configservice.Client, on remedy.On[delivery]) error {
 	all, err := api.DescribeDeliveryChannels(ctx, &configservice.DescribeDeliveryChannelsInput{})
-	if err != nil {
+	if err != nil || len(all.DeliveryChannels) == 0 {
 		return err
 	}
-	for _, c := range all.DeliveryChannels {
-		r.Channel = aws.ToString(c.Name)
-		if r.On || r.Problem != "" || on.Params.Owner != "" && aws.ToString(c.S3BucketName) == ourBucket(on).Name {
-			return nil
-		}
-		_, err := s3.NewFromConfig(cfg).GetBucketLocation(ctx, &s3.GetBucketLocationInput{Bucket: c.S3BucketName, ExpectedBucketOwner: &on.Account})
-		if remedy.Is(err, "AccessDenied", "NoSuchBucket", "PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException") {
-			r.Problem = "the delivery channel " + r.Channel + " delivers to the bucket " + aws.ToString(c.S3BucketName) + ", which is not known to be of account " + on.Account
-			r.Advice = "if that is meant, set bucket to it and owner to the account that it belongs to; else let the channel deliver to another one; then plan again"
-			return nil
-		}
-		return err
+	c := all.DeliveryChannels[0] // a Region has one at most
+	r.Channel = aws.ToString(c.Name)
+	if r.On || r.Problem != "" || on.Params.Owner != "" && aws.ToString(c.S3BucketName) == ourBucket(on).Name {
+		return nil
 	}
-	return nil
+	_, err = s3.NewFromConfig(cfg).GetBucketLocation(ctx, &s3.GetBucketLocationInput{Bucket: c.S3BucketName, ExpectedBucketOwner: &on.Account})
+	if remedy.Is(err, "AccessDenied", "NoSuchBucket", "PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException") {
+		r.Problem = "the delivery channel " + r.Channel + " delivers to the bucket " + aws.ToString(c.S3BucketName) + ", which is not known to be of account " + on.Account
+		r.Advice = "if that is meant, set bucket to it and owner to the account that it belongs to; else let the channel deliver to another one; then plan again"
+		return nil
+	}
+	return err
 }
 
 // ourBucket is the bucket that lets AWS Config deliver:

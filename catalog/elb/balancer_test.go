@@ -21,14 +21,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 )
 
-// cloud is an account with a network, a target group and a certificate.
+// cloud is an account with a network and a target group.
 type cloud struct {
 	*remedytest.Account
 	t           *testing.T
 	api         *elasticloadbalancingv2.Client
 	subnets     []string
 	vpc, target string
-	certificate string
 }
 
 func newCloud(t *testing.T) cloud {

@@ -93,10 +93,10 @@ func find(ctx context.Context, cfg aws.Config, t asr.Target, name string) (*kept
 // nobody made by hand:
 // https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_DescribeDBSnapshots.html
 func kindOf(name string) *string {
-	switch prefix, _, _ := strings.Cut(name, ":"); {
-	case prefix == name:
+	switch prefix, _, _ := strings.Cut(name, ":"); prefix {
+	case name:
 		return nil
-	case prefix == "rds":
+	case "rds":
 		return aws.String("automated")
 	default:
 		return aws.String(prefix) // awsbackup

@@ -45,7 +45,7 @@ func familiar(body []byte, elements []string) error {
 	root := true
 	for doc := xml.NewDecoder(bytes.NewReader(body)); ; {
 		token, err := doc.Token()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {

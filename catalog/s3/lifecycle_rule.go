@@ -106,6 +106,8 @@ func differs(from, to lifecycle, id string) bool {
 
 // newRule is a rule for all objects. Rules that say for which by a Prefix, as
 // they did before 2016, don't stand together with rules that do by a Filter.
+//
+//nolint:staticcheck // deprecated, and in use: a rule that says it so must get a companion that does
 func newRule(id string, a ageing, others []types.LifecycleRule) types.LifecycleRule {
 	r := types.LifecycleRule{ID: &id, Status: types.ExpirationStatusEnabled}
 	if slices.ContainsFunc(others, func(o types.LifecycleRule) bool { return o.Filter == nil && o.Prefix != nil }) {
