@@ -247,6 +247,24 @@ func TestWhatAFailingWriteMadeCanBeUndone(t *testing.T) {
 	}
 }
 
+// What is made on the way and is gone in the end stands in no plan.
+func TestAFailureAfterAWriteThatWasAcceptedDoesntSayThatNothingWasChanged(t *testing.T) {
+	c := newCloud(map[string]map[string]any{"r" + account: {"name": "r"}})
+	w := newWorld(t, auto, c.unit("test-tls", map[string]string{"T.1": `{"copy":"encrypted"}`}, func(u *asr.Remediation) {
+		u.Write = func(context.Context, asr.On, json.RawMessage, json.RawMessage) error {
+			if c.get("r" + account)["scaffold"] != nil {
+				return &asr.Error{Code: asr.CodeDenied, Message: "no snapshot of the scaffold"}
+			}
+			c.put("r"+account, "scaffold", "there")
+			return nil
+		}
+	}))
+	r := w.drive(w.ingest(w.finding("f1", "T.1", "r")).Runs[0])
+	if r.State != asr.StatePartly || r.Error.Code != asr.CodeDenied {
+		t.Errorf("the run ended %s: %+v, want partly_applied", r.State, r.Error)
+	}
+}
+
 func TestAnUndoRefusedHalfwayIsNotCalledVerified(t *testing.T) {
 	c := newCloud(map[string]map[string]any{"r" + account: {"name": "r", "a": "0", "b": "0"}})
 	w := newWorld(t, auto, c.unit("test-tls", map[string]string{"T.1": `{"a":"1","b":"1"}`}, func(u *asr.Remediation) {

@@ -181,7 +181,7 @@ func (e *Engine) writeFailed(ctx context.Context, b *batch, u Remediation, err e
 	if rerr != nil {
 		return e.fail(ctx, b, StatePartly, err)
 	}
-	if untouched(now, changes) {
+	if untouched(now, changes) && b.Run.Intent.Stalls == 0 { // a write that was accepted may have changed what the plan has no path for
 		b.Run.Writes = 0
 		return e.fail(ctx, b, StateFailed, err)
 	}

@@ -200,10 +200,12 @@ func (x *cycleRun[P, S]) unchanged(after string) {
 }
 
 // midway denies, one after the other, each action that the fix or its undo
-// used: the run ends where it says, and what it did can be put back.
+// used: the run ends where it says, and what it did can be put back, or, where
+// nothing can, the next run goes on from it.
 func (x *cycleRun[P, S]) midway(plan asr.Plan, before, used map[string]int) {
 	x.t.Helper()
-	if !x.undoable(plan) {
+	lasting := x.unit.Spec.Irreversible != ""
+	if lasting && x.c.Seed == nil || !lasting && x.keepsAll(plan) {
 		return
 	}
 	for _, g := range x.unit.Spec.Writes {
@@ -237,6 +239,11 @@ func (x *cycleRun[P, S]) without(action string) {
 		return
 	case r.State != asr.StatePartly:
 		x.t.Errorf("%s: without %s the run ended %s: %+v", x.c.Name, action, r.State, r.Error)
+	case x.unit.Spec.Irreversible != "":
+		if r = x.drive(x.request(false)); r.State != asr.StateVerified {
+			x.t.Errorf("%s: the run after one without %s ended %s: %+v", x.c.Name, action, r.State, r.Error)
+		}
+		return
 	}
 	if r = x.revert(r); r.State != asr.StateReverted {
 		x.t.Errorf("%s: the undo of a run without %s ended %s: %+v %+v", x.c.Name, action, r.State, r.Error, r.Undo)

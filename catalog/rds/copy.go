@@ -79,6 +79,9 @@ func writeCopies(ctx context.Context, cfg aws.Config, on remedy.On[key], from, _
 	if remedy.Is(err, "InvalidDBSnapshotState", "InvalidDBClusterSnapshotStateFault", "InvalidDBClusterStateFault") {
 		return &asr.Error{Code: asr.CodeUnavailable, Err: err, Do: "wait; the step is tried again by itself. If it lasts, see what else uses the snapshot or the cluster " + on.Name + suffix}
 	}
+	if why := remedy.Judge(err); from.Restored && err != nil && asr.Classify(why) != asr.CodeInternal {
+		return &asr.Error{Code: asr.Classify(why), Err: err, Do: asr.Advice(why) + "; the cluster " + on.Name + suffix + ", made for the copy, stays meanwhile: the next run goes on from it"}
+	}
 	return err
 }
 

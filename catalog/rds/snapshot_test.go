@@ -79,22 +79,44 @@ func TestEncryptSnapshot(t *testing.T) {
 	newClusterSnapshots(t, acct, "aurora-mysql", "snap") // of the same name: they are apart
 	made, clusterMade := acct.Expand(snapshot, "snap-encrypted"), acct.Expand(clusterSnapshot, "snap-encrypted")
 	want := []string{"encrypted: false → true", "plain: true → false"}
+	tags := []types.Tag{{Key: aws.String("team"), Value: aws.String("a")}}
+	again := func() { // the plain snapshots are there, and no copies
+		_, err := api.DeleteDBSnapshot(t.Context(), &rds.DeleteDBSnapshotInput{DBSnapshotIdentifier: aws.String("snap-encrypted")})
+		remedytest.Must(t, 0, remedy.Unless(err, "DBSnapshotNotFound", "DBSnapshotNotFoundFault"))
+		_, err = api.CreateDBSnapshot(t.Context(), &rds.CreateDBSnapshotInput{DBInstanceIdentifier: aws.String("db"), DBSnapshotIdentifier: aws.String("snap"), Tags: tags})
+		remedytest.Must(t, 0, remedy.Unless(err, "DBSnapshotAlreadyExists", "DBSnapshotAlreadyExistsFault"))
+	}
+	clusterAgain := func() {
+		automated, err := api.DescribeDBClusterSnapshots(t.Context(), &rds.DescribeDBClusterSnapshotsInput{SnapshotType: aws.String("automated")})
+		for _, s := range remedytest.Must(t, automated, err).DBClusterSnapshots { // the emulator names them by the minute, so that a cluster can't be restored twice in one
+			_, err := api.DeleteDBClusterSnapshot(t.Context(), &rds.DeleteDBClusterSnapshotInput{DBClusterSnapshotIdentifier: s.DBClusterSnapshotIdentifier})
+			remedytest.Must(t, 0, err)
+		}
+		_, err = api.DeleteDBClusterSnapshot(t.Context(), &rds.DeleteDBClusterSnapshotInput{DBClusterSnapshotIdentifier: aws.String("snap-encrypted")})
+		remedytest.Must(t, 0, remedy.Unless(err, "DBClusterSnapshotNotFoundFault", "DBClusterSnapshotNotFound"))
+		_, err = api.CreateDBClusterSnapshot(t.Context(), &rds.CreateDBClusterSnapshotInput{DBClusterIdentifier: aws.String("shop"), DBClusterSnapshotIdentifier: aws.String("snap"), Tags: tags})
+		remedytest.Must(t, 0, remedy.Unless(err, "DBClusterSnapshotAlreadyExistsFault"))
+	}
 	remedytest.Lifecycle(t, acct, EncryptSnapshot, remedytest.Case{
-		Name: "an instance's", Control: "RDS.4", Resource: acct.Expand(snapshot, "snap"), Want: want, Made: []string{made},
+		Name: "an instance's", Control: "RDS.4", Resource: acct.Expand(snapshot, "snap"), Want: want, Made: []string{made}, Seed: again,
 		View: lookSnapshot(acct, "snap").And(lookSnapshot(acct, "snap-encrypted")).And(lookClusterSnapshot(acct, "snap")),
 		Seen: becomes(t, lookSnapshot(acct, "snap"), "describe_db_snapshots", map[string]string{
 			"DBSnapshotIdentifier": `"snap-encrypted"`, "DBSnapshotArn": `"` + made + `"`, "Encrypted": "true", "SnapshotCreateTime": "", "KmsKeyId": "", "TagList": `[{"Key":"asr:run","Value":"r-`,
 		}),
-		Gone: func() { deleteSnapshot(t, api, "snap-encrypted") },
+		Gone: func() {
+			again() // whatever the last partial failure left
+			deleteSnapshot(t, api, "snap")
+		},
 	}, remedytest.Case{
-		Name: "a cluster's", Control: "RDS.4", Resource: acct.Expand(clusterSnapshot, "snap"), Want: want, Made: []string{clusterMade},
+		Name: "a cluster's", Control: "RDS.4", Resource: acct.Expand(clusterSnapshot, "snap"), Want: want, Made: []string{clusterMade}, Seed: clusterAgain,
 		View: lookClusterSnapshot(acct, "snap").And(lookClusterSnapshot(acct, "snap-encrypted")).And(lookCluster(acct, "snap-encrypted")), // which is there only meanwhile
 		Seen: becomes(t, lookClusterSnapshot(acct, "snap"), "describe_db_cluster_snapshots", map[string]string{
 			"DBClusterSnapshotIdentifier": `"snap-encrypted"`, "DBClusterSnapshotArn": `"` + clusterMade + `"`, "DBClusterIdentifier": `"snap-encrypted"`, "StorageEncrypted": "true",
 			"SnapshotCreateTime": "", "ClusterCreateTime": "", "KmsKeyId": "", "TagList": `[{"Key":"asr:run","Value":"r-`,
 		}),
 		Gone: func() {
-			_, err := api.DeleteDBClusterSnapshot(t.Context(), &rds.DeleteDBClusterSnapshotInput{DBClusterSnapshotIdentifier: aws.String("snap-encrypted")})
+			clusterAgain()
+			_, err := api.DeleteDBClusterSnapshot(t.Context(), &rds.DeleteDBClusterSnapshotInput{DBClusterSnapshotIdentifier: aws.String("snap")})
 			remedytest.Must(t, 0, err)
 		},
 	})
