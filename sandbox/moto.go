@@ -136,11 +136,18 @@ func launch(ctx context.Context, python string, log io.Writer, gatewayPort int) 
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	_, _ = stdin.Write(append(modules, '\n')) // a process that ended before it read tells why itself
+	sent := make(chan struct{})
+	go func() { // more than a pipe holds, and there may be nobody who reads
+		defer close(sent)
+		_, _ = stdin.Write(append(modules, '\n')) // a process that ended before it read tells why itself
+	}()
 	port, err := awaitPort(ctx, stdout)
 	if err != nil {
-		return nil, epitaph(cmd, words, err)
+		err = epitaph(cmd, words, err)
+		<-sent
+		return nil, err
 	}
+	<-sent
 	m := &moto{addr: net.JoinHostPort("127.0.0.1", port), cmd: cmd, stdin: stdin, done: make(chan struct{})}
 	go func() {
 		defer close(m.done)
