@@ -43,6 +43,9 @@ func rolePolicies(t *testing.T) (all []policy) {
 			t.Fatal(err)
 		}
 		for _, s := range doc.Statement {
+			if equals := regexp.MustCompile(`Equals":\{[^}]*\*`); equals.Match(s.Condition) {
+				t.Errorf("%s: %s compares with a wildcard, which only Like does", p.Name, s.Condition)
+			}
 			for _, a := range list(s.Action) {
 				if strings.ContainsAny(a, "*?") {
 					t.Errorf("%s: a wildcard action %s", p.Name, a)

@@ -29,10 +29,9 @@ type RolePolicy struct{ Name, Document string }
 
 // RolePolicies are the managed policies that the member role needs for the
 // remediations, each within MaxManagedPolicy, those that read apart from those
-// that write. What a session narrows to one
-// target is here for all targets of the account. Roles that are handed to AWS
-// services are those of the parameters' defaults: another one must be granted
-// by who wants it.
+// that write. What a session narrows to one target is here for all targets of
+// the account. Roles that are handed to AWS services are those of the
+// parameters' defaults: another one must be granted by who wants it.
 func RolePolicies(units []asr.Remediation) ([]RolePolicy, error) {
 	var all []asr.Grant
 	for _, u := range units {
