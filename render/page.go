@@ -22,7 +22,7 @@ func Page(u asr.Remediation, emulated []string) ([]byte, error) {
 	if s.Irreversible != "" {
 		undo = "no: " + s.Irreversible + "; it always asks"
 	}
-	for _, row := range [][2]string{{"Interrupts", s.Interrupts}, {"Cost", s.Cost}, {"Undo", undo}, {"Works on", strings.Join(s.Resources, "<br>")}, {"Scope", string(s.Scope)}, {"Proven on", Proven(emulated)}} {
+	for _, row := range [][2]string{{"Interrupts", s.Interrupts}, {"Cost", s.Cost}, {"Undo", undo}, {"Works on", strings.Join(s.Resources, "<br>")}, {"Also named", internal(s)}, {"Scope", string(s.Scope)}, {"Proven on", Proven(emulated)}} {
 		if row[1] != "" {
 			fmt.Fprintf(&b, "| %s | %s |\n", row[0], row[1])
 		}
@@ -39,6 +39,14 @@ func Page(u asr.Remediation, emulated []string) ([]byte, error) {
 		fmt.Fprintf(&b, "\n## %s\n\n```json\n%s\n```\n", g.title, pretty.Bytes())
 	}
 	return b.Bytes(), nil
+}
+
+// internal are the ids that a remediation looks up, as a table shows them.
+func internal(s asr.Spec) string {
+	if s.Internal == nil {
+		return ""
+	}
+	return "`" + strings.ReplaceAll(s.Internal.String(), "|", `\|`) + "`"
 }
 
 func parameters(b *bytes.Buffer, u asr.Remediation) {

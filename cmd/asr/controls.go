@@ -141,6 +141,9 @@ func (a *app) printSpec(u asr.Remediation) {
 	line("Cost", s.Cost)
 	line("Undo", undoText(s))
 	line("Works on", strings.Join(s.Resources, ", ")+scopeText(s))
+	if s.Internal != nil {
+		line("Also named", s.Internal.String())
+	}
 	a.printGrants("Reads", s.Reads)
 	a.printGrants("Writes", s.Writes)
 	a.printGrants("AWS checks", s.Implied)
