@@ -131,16 +131,8 @@ func allowed(s remedy.Session) (actions []string, err error) {
 func actionsOf(doc remedy.Document) (actions []string) {
 	for _, s := range doc.Statements() {
 		statement, _ := s.(map[string]any)
-		if statement["Effect"] != "Allow" {
-			continue
-		}
-		switch a := statement["Action"].(type) {
-		case string:
-			actions = append(actions, a)
-		case []any:
-			for _, e := range a {
-				actions = append(actions, fmt.Sprint(e))
-			}
+		if statement["Effect"] == "Allow" {
+			actions = append(actions, remedy.Texts(statement["Action"])...)
 		}
 	}
 	return actions

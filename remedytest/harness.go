@@ -5,11 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"example.com/asr"
 	"example.com/asr/memory"
 	"example.com/asr/remedy"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/smithy-go/middleware"
 )
 
 // Actor is the verified person who asks for everything in tests.
@@ -191,4 +194,20 @@ func (h *Harness) End(t T, c Case) asr.Run {
 func End[P, S any](t T, acct *Account, u remedy.Unit[P, S], c Case) asr.Run {
 	t.Helper()
 	return NewHarness(acct, u).End(t, c)
+}
+
+// Asked returns a config that keeps what is asked of an operation, by the type
+// of its input.
+func Asked[I any](cfg aws.Config) (aws.Config, *[]I) {
+	var asked []I
+	keep := func(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (middleware.InitializeOutput, middleware.Metadata, error) {
+		if m, ok := in.Parameters.(I); ok {
+			asked = append(asked, m)
+		}
+		return next.HandleInitialize(ctx, in)
+	}
+	cfg.APIOptions = append(slices.Clone(cfg.APIOptions), func(s *middleware.Stack) error {
+		return s.Initialize.Add(middleware.InitializeMiddlewareFunc("asked", keep), middleware.After)
+	})
+	return cfg, &asked
 }

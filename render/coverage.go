@@ -56,29 +56,34 @@ func Proven(emulated []string) string {
 	return "moto"
 }
 
-// Summary counts the table by playbook, in Markdown.
-func Summary(rows []Row) []byte {
-	type count struct{ all, written, byHand int }
-	counts, order := map[string]*count{}, []string{}
+// Count says how many controls have a remediation, and how many people fix by hand.
+func Count(rows []Row) (written, byHand int) {
 	for _, r := range rows {
-		c := counts[r.Playbook]
-		if c == nil {
-			c = &count{}
-			counts[r.Playbook], order = c, append(order, r.Playbook)
-		}
-		c.all++
 		if r.Written {
-			c.written++
+			written++
 		}
 		if r.ByHand != "" {
-			c.byHand++
+			byHand++
 		}
+	}
+	return written, byHand
+}
+
+// Summary counts the table by playbook, in Markdown.
+func Summary(rows []Row) []byte {
+	var order []string
+	byPlaybook := map[string][]Row{}
+	for _, r := range rows {
+		if byPlaybook[r.Playbook] == nil {
+			order = append(order, r.Playbook)
+		}
+		byPlaybook[r.Playbook] = append(byPlaybook[r.Playbook], r)
 	}
 	var b strings.Builder
 	b.WriteString("| Playbook | Controls | Fixed by asr | By hand |\n|---|---|---|---|\n")
 	for _, name := range order {
-		c := counts[name]
-		fmt.Fprintf(&b, "| %s | %d | %d | %d |\n", name, c.all, c.written, c.byHand)
+		written, byHand := Count(byPlaybook[name])
+		fmt.Fprintf(&b, "| %s | %d | %d | %d |\n", name, len(byPlaybook[name]), written, byHand)
 	}
 	return []byte(b.String())
 }

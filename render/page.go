@@ -20,7 +20,7 @@ func Page(u asr.Remediation, emulated []string) ([]byte, error) {
 	fmt.Fprintf(&b, "| | |\n|---|---|\n| Risk | %s: %s |\n", s.Risk, s.RiskWhy)
 	undo := "yes, change by change"
 	if s.Irreversible != "" {
-		undo = "no: " + s.Irreversible + "; it always asks"
+		undo = Undo(s) + "; it always asks"
 	}
 	for _, row := range [][2]string{{"Interrupts", s.Interrupts}, {"Cost", s.Cost}, {"Undo", undo}, {"Works on", strings.Join(s.Resources, "<br>")}, {"Also named", internal(s)}, {"Scope", string(s.Scope)}, {"Proven on", Proven(emulated)}} {
 		if row[1] != "" {

@@ -75,6 +75,8 @@ func (g *gateway) control() http.Handler {
 		b, err := body[backdating](r)
 		if err == nil {
 			err = g.ask(r.Context(), "backdate", b, nil)
+		}
+		if err == nil {
 			g.journal.add(Call{At: time.Now(), Account: b.Account, Service: "sandbox", Operation: "Backdate(" + b.Kind + ")", Status: http.StatusOK, Overlay: true})
 		}
 		reply(w, nil, err)

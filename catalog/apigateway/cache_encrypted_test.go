@@ -63,9 +63,8 @@ func TestUndoWorksThoughCachingWasTurnedOffSince(t *testing.T) {
 	api, name := newREST(t, acct)
 	patch(t, acct, api, "/~1a/GET/caching/enabled", "true")()
 	h := remedytest.NewHarness(acct, CacheEncrypted)
-	r, err := h.Request(t.Context(), remedytest.Case{Control: "APIGateway.5", Resource: acct.Expand(stage, name)}, false)
-	r, err2 := h.Drive(t.Context(), remedytest.Must(t, r, err).ID)
-	if remedytest.Must(t, r, err2).State != asr.StateVerified {
+	r := h.End(t, remedytest.Case{Control: "APIGateway.5", Resource: acct.Expand(stage, name)})
+	if r.State != asr.StateVerified {
 		t.Fatalf("the run ended %s: %+v", r.State, r.Error)
 	}
 	patch(t, acct, api, "/~1a/GET/caching/enabled", "false")()

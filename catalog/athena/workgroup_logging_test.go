@@ -66,11 +66,9 @@ func TestAWorkgroupThatPublishesIsRightAlready(t *testing.T) {
 	t.Parallel()
 	acct := remedytest.NewAccount(t)
 	newWorkgroup(t, acct, "seen", true)
-	h := remedytest.NewHarness(acct, WorkgroupLogging)
-	r, err := h.Request(t.Context(), remedytest.Case{Control: "Athena.4", Resource: acct.Expand(workgroup, "seen")}, false)
-	r, err2 := h.Drive(t.Context(), remedytest.Must(t, r, err).ID)
-	if err2 != nil || r.State != asr.StateNothingToDo {
-		t.Errorf("the run ended %s: %+v %v", r.State, r.Error, err2)
+	r := remedytest.End(t, acct, WorkgroupLogging, remedytest.Case{Control: "Athena.4", Resource: acct.Expand(workgroup, "seen")})
+	if r.State != asr.StateNothingToDo {
+		t.Errorf("the run ended %s: %+v", r.State, r.Error)
 	}
 }
 

@@ -78,7 +78,7 @@ func TestWhatTurnsBackupsOnReleasesNothingThatWaits(t *testing.T) {
 			t.Errorf("%s: nothing waits any more: %+v", name, p)
 		}
 	}
-	cfg, asked := tap(acct.Config)
+	cfg, asked := remedytest.Asked[any](acct.Config)
 	on := remedy.On[retention]{Target: asr.Target{Name: "cluster:alone"}}
 	if err := Backups.Write(t.Context(), cfg, on, backups{}, backups{Days: 3}); err != asr.ErrSettling {
 		t.Fatalf("got %v, want it to settle", err)

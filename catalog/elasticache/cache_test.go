@@ -1,9 +1,7 @@
 package elasticache
 
 import (
-	"context"
 	"fmt"
-	"slices"
 	"testing"
 
 	"example.com/asr"
@@ -12,7 +10,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/elasticache"
 	"github.com/aws/aws-sdk-go-v2/service/elasticache/types"
-	"github.com/aws/smithy-go/middleware"
 )
 
 var tags = []types.Tag{{Key: aws.String("team"), Value: aws.String("shop")}}
@@ -101,22 +98,6 @@ func newGroup(t *testing.T, acct *remedytest.Account, id string, replicas int32,
 func run[P, S any](t *testing.T, acct *remedytest.Account, u remedy.Unit[P, S], control, resource string) asr.Run {
 	t.Helper()
 	return remedytest.End(t, acct, u, remedytest.Case{Control: control, Resource: resource})
-}
-
-// tap returns a config that keeps what is asked of ElastiCache's Modify operations.
-func tap(cfg aws.Config) (aws.Config, *[]any) {
-	var asked []any
-	keep := func(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (middleware.InitializeOutput, middleware.Metadata, error) {
-		switch in.Parameters.(type) {
-		case *elasticache.ModifyCacheClusterInput, *elasticache.ModifyReplicationGroupInput:
-			asked = append(asked, in.Parameters)
-		}
-		return next.HandleInitialize(ctx, in)
-	}
-	cfg.APIOptions = append(slices.Clone(cfg.APIOptions), func(s *middleware.Stack) error {
-		return s.Initialize.Add(middleware.InitializeMiddlewareFunc("tap", keep), middleware.After)
-	})
-	return cfg, &asked
 }
 
 // refused checks that a run ended with a refusal that says these words.

@@ -49,7 +49,7 @@ func TestWaitingChangesAreNamedAndNotReleased(t *testing.T) {
 	carts := newGroup(t, acct, "carts", 1, nil)
 	carts.group(elasticache.ModifyReplicationGroupInput{CacheNodeType: aws.String("cache.r6g.large"), EngineVersion: aws.String("7.2")})()
 	refused(t, run(t, acct, Failover, "ElastiCache.3", carts.arn), "CacheNodeType, EngineVersion")
-	cfg, asked := tap(acct.Config)
+	cfg, asked := remedytest.Asked[any](acct.Config)
 	now := failover{Waiting: "EngineVersion"}
 	for _, to := range []failover{{Automatic: true}, {}} { // to the fix, and back
 		if err := Failover.Write(t.Context(), cfg, remedy.On[none]{}, now, to); asr.Classify(err) != asr.CodeRefused || len(*asked) > 0 {

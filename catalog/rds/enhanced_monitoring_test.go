@@ -61,7 +61,7 @@ func TestARoleOfTheOwnersIsNeitherReplacedNorHandedOverAgain(t *testing.T) {
 		in.MonitoringInterval, in.MonitoringRoleArn = aws.Int32(60), theirs
 	})
 	on := remedy.On[interval]{Target: asr.Target{Partition: "aws", Account: acct.ID, Region: acct.Region, Name: "shop"}, Params: interval{10}}
-	cfg, asked := tap[*rds.ModifyDBInstanceInput](acct.Config)
+	cfg, asked := remedytest.Asked[*rds.ModifyDBInstanceInput](acct.Config)
 	now, err := EnhancedMonitoring.Read(t.Context(), cfg, on)
 	to, err2 := EnhancedMonitoring.Want(on, remedytest.Must(t, now, err))
 	if want := (measuring{Seconds: 10, Role: *theirs}); err2 != nil || to != want {

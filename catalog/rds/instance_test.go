@@ -2,7 +2,6 @@ package rds
 
 import (
 	"context"
-	"slices"
 	"strings"
 	"testing"
 
@@ -54,21 +53,6 @@ func refused(t *testing.T, r asr.Run, why string) {
 	if r.State != asr.StateCannotPlan || r.Error == nil || r.Error.Code != asr.CodeRefused || !strings.Contains(r.Error.Message, why) || r.Error.Do == "" {
 		t.Errorf("the run ended %s: %+v, want a refusal: %s", r.State, r.Error, why)
 	}
-}
-
-// tap returns a config that keeps what is asked in calls of one kind.
-func tap[I any](cfg aws.Config) (aws.Config, *[]I) {
-	var asked []I
-	keep := func(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (middleware.InitializeOutput, middleware.Metadata, error) {
-		if m, ok := in.Parameters.(I); ok {
-			asked = append(asked, m)
-		}
-		return next.HandleInitialize(ctx, in)
-	}
-	cfg.APIOptions = append(slices.Clone(cfg.APIOptions), func(s *middleware.Stack) error {
-		return s.Initialize.Add(middleware.InitializeMiddlewareFunc("tap", keep), middleware.After)
-	})
-	return cfg, &asked
 }
 
 // answering returns a config whose calls are answered by a function, for what

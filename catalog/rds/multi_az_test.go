@@ -55,7 +55,7 @@ func TestWaitingChangesAreNamedAndNotReleased(t *testing.T) {
 	if _, err := MultiAZ.Want(remedy.On[none]{}, now); asr.Classify(err) != asr.CodeRefused || !strings.Contains(err.Error(), names) || asr.Advice(err) == "" {
 		t.Errorf("the plan: got %v, want a refusal", err)
 	}
-	cfg, asked := tap[*rds.ModifyDBInstanceInput](remedytest.NewAccount(t).Config)
+	cfg, asked := remedytest.Asked[*rds.ModifyDBInstanceInput](remedytest.NewAccount(t).Config)
 	for _, to := range []standby{{MultiAZ: true}, {}} { // to the fix, and back
 		if err := MultiAZ.Write(t.Context(), cfg, remedy.On[none]{}, now, to); asr.Classify(err) != asr.CodeRefused || len(*asked) > 0 {
 			t.Errorf("the write: got %v, want a refusal", err)

@@ -39,7 +39,7 @@ func TestTakingAnInstanceOffTheInternetReleasesNothingThatWaits(t *testing.T) {
 	t.Parallel()
 	acct := remedytest.NewAccount(t)
 	newInstance(t, acct, "shop")
-	cfg, asked := tap[*rds.ModifyDBInstanceInput](acct.Config)
+	cfg, asked := remedytest.Asked[*rds.ModifyDBInstanceInput](acct.Config)
 	err := NotPublic.Write(t.Context(), cfg, remedy.On[none]{Target: asr.Target{Name: "shop"}}, openness{Public: true}, openness{})
 	if err != asr.ErrSettling || len(*asked) != 1 || (*asked)[0].ApplyImmediately != nil || aws.ToBool((*asked)[0].PubliclyAccessible) {
 		t.Errorf("asked %+v, %v", *asked, err)

@@ -93,7 +93,7 @@ func TestSwitchingASettingReleasesNothingThatWaits(t *testing.T) {
 			for _, fault := range []string{"ModifyDBInstance", "ModifyDBCluster"} {
 				t.Cleanup(acct.Sandbox.Fault(sandbox.Fault{Service: "rds", Operation: fault, Account: acct.ID, Code: "InvalidDBInstanceState"}))
 			}
-			cfg, asked := tap[any](acct.Config)
+			cfg, asked := remedytest.Asked[any](acct.Config)
 			for _, to := range []setting{{On: true}, {}} {
 				if err := tt.write(ctx, cfg, setting{On: !to.On}, to); err != asr.ErrSettling {
 					t.Fatalf("got %v, want it to settle", err)

@@ -192,7 +192,7 @@ func TestAClusterIsRestoredWithWhatTheSnapshotHas(t *testing.T) {
 	t.Parallel()
 	acct := remedytest.NewAccount(t)
 	newClusterSnapshots(t, acct, "aurora-mysql", "snap")
-	cfg, asked := tap[*rds.RestoreDBClusterFromSnapshotInput](acct.Config)
+	cfg, asked := remedytest.Asked[*rds.RestoreDBClusterFromSnapshotInput](acct.Config)
 	on := remedy.On[key]{Target: asr.Target{Partition: "aws", Account: acct.ID, Region: acct.Region, Name: "snap", ID: acct.Expand(clusterSnapshot, "snap")}, Params: key{"alias/aws/rds", "inside"}, Call: asr.Call{Run: "run-1"}}
 	now, err := readCopies(t.Context(), cfg, on)
 	err2 := writeCopies(t.Context(), cfg, on, remedytest.Must(t, now, err), copies{Encrypted: true})

@@ -1,9 +1,7 @@
 package redshift
 
 import (
-	"context"
 	"reflect"
-	"slices"
 	"strings"
 	"testing"
 
@@ -14,7 +12,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/redshift"
 	"github.com/aws/aws-sdk-go-v2/service/redshift/types"
-	"github.com/aws/smithy-go/middleware"
 )
 
 // newCluster makes a cluster that is right in nothing; more says otherwise.
@@ -68,21 +65,6 @@ func refused(t *testing.T, r asr.Run, words string) {
 	if r.State != asr.StateCannotPlan || r.Error == nil || r.Error.Code != asr.CodeRefused || !strings.Contains(r.Error.Message, words) || r.Error.Do == "" {
 		t.Errorf("the run ended %s: %+v, want a refusal that says %q", r.State, r.Error, words)
 	}
-}
-
-// tap returns a config that keeps what is asked of ModifyCluster.
-func tap(cfg aws.Config) (aws.Config, *[]*redshift.ModifyClusterInput) {
-	var asked []*redshift.ModifyClusterInput
-	keep := func(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (middleware.InitializeOutput, middleware.Metadata, error) {
-		if m, ok := in.Parameters.(*redshift.ModifyClusterInput); ok {
-			asked = append(asked, m)
-		}
-		return next.HandleInitialize(ctx, in)
-	}
-	cfg.APIOptions = append(slices.Clone(cfg.APIOptions), func(s *middleware.Stack) error {
-		return s.Initialize.Add(middleware.InitializeMiddlewareFunc("tap", keep), middleware.After)
-	})
-	return cfg, &asked
 }
 
 func TestClustersAreKnownByTheirARNsInEveryPartition(t *testing.T) {
@@ -195,7 +177,7 @@ func TestOnlyWhatAFixIsAboutIsAskedFor(t *testing.T) {
 			return VersionUpgrades.Write(t.Context(), cfg, remedy.On[none]{Target: target}, upgrades{}, upgrades{Allowed: true})
 		}, redshift.ModifyClusterInput{ClusterIdentifier: name, AllowVersionUpgrade: aws.Bool(true)}},
 	} {
-		cfg, asked := tap(acct.Config)
+		cfg, asked := remedytest.Asked[*redshift.ModifyClusterInput](acct.Config)
 		if err := row.write(cfg); err != asr.ErrSettling { // nobody may take "available" for done
 			t.Errorf("%s: %v, want it to settle", what, err)
 		}

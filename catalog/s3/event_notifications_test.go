@@ -85,12 +85,11 @@ func TestEventBridgeIsTurnedOnAndOffAgain(t *testing.T) {
 	acct := remedytest.NewAccount(t)
 	name := newBucket(t, acct, "silent")
 	h := remedytest.NewHarness(acct, EventNotifications)
-	r, err := h.Request(t.Context(), remedytest.Case{Control: "S3.11", Resource: name}, false)
-	r, err2 := h.Drive(t.Context(), remedytest.Must(t, r, err).ID)
-	if remedytest.Must(t, r, err2); r.State != asr.StateVerified || notificationsOf(t, acct, name).EventBridgeConfiguration == nil {
+	r := h.End(t, remedytest.Case{Control: "S3.11", Resource: name})
+	if r.State != asr.StateVerified || notificationsOf(t, acct, name).EventBridgeConfiguration == nil {
 		t.Errorf("the run ended %s: %+v", r.State, r.Error)
 	}
-	_, err = h.Engine.Revert(t.Context(), r.ID, remedytest.Actor, false)
+	_, err := h.Engine.Revert(t.Context(), r.ID, remedytest.Actor, false)
 	remedytest.Must(t, r, err)
 	if r, err = h.Drive(t.Context(), r.ID); err != nil || r.State != asr.StateReverted || notificationsOf(t, acct, name).EventBridgeConfiguration != nil {
 		t.Errorf("undo ended %s: %+v, %v", r.State, r.Error, err)

@@ -56,10 +56,8 @@ func TestABucketOfAnotherAccountIsNotTouched(t *testing.T) {
 	t.Parallel()
 	acct, other := remedytest.NewAccount(t), remedytest.NewAccount(t)
 	theirs := newBucket(t, other, "theirs")
-	h := remedytest.NewHarness(acct, BlockPublicAccess)
-	r, err := h.Request(t.Context(), remedytest.Case{Control: "S3.2", Resource: acct.Expand(bucket, theirs)}, false)
-	r, err2 := h.Drive(t.Context(), remedytest.Must(t, r, err).ID)
-	if remedytest.Must(t, r, err2); r.State != asr.StateCannotPlan || r.Error == nil || r.Error.Code != asr.CodeDenied {
+	r := remedytest.End(t, acct, BlockPublicAccess, remedytest.Case{Control: "S3.2", Resource: acct.Expand(bucket, theirs)})
+	if r.State != asr.StateCannotPlan || r.Error == nil || r.Error.Code != asr.CodeDenied {
 		t.Errorf("the run ended %s %+v, want cannot_plan with access_denied", r.State, r.Error)
 	}
 }

@@ -75,10 +75,8 @@ func TestTheLoggingRoleMustBeThere(t *testing.T) {
 	} {
 		acct := remedytest.NewAccount(t)
 		prepare(acct)
-		h := remedytest.NewHarness(acct, DeliveryLogging)
-		r, err := h.Request(t.Context(), remedytest.Case{Control: "SNS.2", Resource: newTopic(t, acct, "q")}, false)
-		r, err2 := h.Drive(t.Context(), remedytest.Must(t, r, err).ID)
-		if remedytest.Must(t, r, err2); r.State != asr.StateCannotPlan || r.Error.Code != asr.CodeRefused || r.Error.Do == "" {
+		r := remedytest.End(t, acct, DeliveryLogging, remedytest.Case{Control: "SNS.2", Resource: newTopic(t, acct, "q")})
+		if r.State != asr.StateCannotPlan || r.Error.Code != asr.CodeRefused || r.Error.Do == "" {
 			t.Errorf("%s: the run ended %s: %+v", name, r.State, r.Error)
 		}
 	}

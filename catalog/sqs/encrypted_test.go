@@ -55,11 +55,9 @@ func TestAQueueWithAKMSKeyIsRightAlready(t *testing.T) {
 	t.Parallel()
 	acct := remedytest.NewAccount(t)
 	newQueue(t, acct, "q", map[string]string{"KmsMasterKeyId": "alias/aws/sqs"})
-	h := remedytest.NewHarness(acct, Encrypted)
-	r, err := h.Request(t.Context(), remedytest.Case{Control: "SQS.1", Resource: acct.Expand(queue, "q")}, false)
-	r, err2 := h.Drive(t.Context(), remedytest.Must(t, r, err).ID)
-	if err2 != nil || r.State != asr.StateNothingToDo {
-		t.Errorf("the run ended %s: %+v %v", r.State, r.Error, err2)
+	r := remedytest.End(t, acct, Encrypted, remedytest.Case{Control: "SQS.1", Resource: acct.Expand(queue, "q")})
+	if r.State != asr.StateNothingToDo {
+		t.Errorf("the run ended %s: %+v", r.State, r.Error)
 	}
 }
 

@@ -52,12 +52,10 @@ func (a *app) coverage() ([]render.Row, error) {
 
 func (a *app) printControls(all []render.Row) {
 	var rows [][]string
-	written, byHand := 0, 0
 	for _, c := range all {
 		row := []string{c.Playbook, c.Control, c.Security, c.Remediation, "-", "-", "-"}
 		switch {
 		case c.Written:
-			written++
 			undo, _, _ := strings.Cut(c.Undo, ":")
 			proven, _, emulated := strings.Cut(c.Proven, ";")
 			if emulated {
@@ -65,7 +63,6 @@ func (a *app) printControls(all []render.Row) {
 			}
 			row[4], row[5], row[6] = string(c.Risk), undo, proven
 		case c.ByHand != "":
-			byHand++
 			row[3] = "by hand"
 		default:
 			row[3] += " (not in this asr)"
@@ -76,6 +73,7 @@ func (a *app) printControls(all []render.Row) {
 		rows = append(rows, row)
 	}
 	a.table([]string{"PLAYBOOK", "CONTROL", "SECURITY CONTROL", "REMEDIATION", "RISK", "UNDO", "PROVEN ON"}, rows)
+	written, byHand := render.Count(all)
 	a.note("%d of %d entries have a remediation in this asr, %d are done by hand; asr explain CONTROL says how.", written, len(all), byHand)
 }
 
@@ -163,9 +161,9 @@ func (a *app) printSpec(u asr.Remediation) {
 
 func undoText(s asr.Spec) string {
 	if s.Irreversible != "" {
-		return "no: " + s.Irreversible + "; always asks"
+		return render.Undo(s) + "; always asks"
 	}
-	return "yes"
+	return render.Undo(s)
 }
 
 func scopeText(s asr.Spec) string {

@@ -119,15 +119,7 @@ func (o *output) run() error {
 }
 
 func (o *output) coverage(file string, rows []render.Row, units int) error {
-	written, byHand := 0, 0
-	for _, r := range rows {
-		if r.Written {
-			written++
-		}
-		if r.ByHand != "" {
-			byHand++
-		}
-	}
+	written, byHand := render.Count(rows)
 	text := fmt.Sprintf("%s# Controls\n\n%d of %d playbook entries have a remediation, through %d units; %d are done by hand. Each unit passes the\nlifecycle test on moto; where an answer is our own rather than stock moto's, it says self-emulated and which\n([how](dev/emulator.md)).\n\n", html, written, len(rows), units, byHand)
 	return o.write(file, append([]byte(text), render.Table(rows)...))
 }
