@@ -21,19 +21,36 @@ type Ask struct {
 	Params   map[string]json.RawMessage // that override all others
 	PlanOnly bool
 	Hash     string // of the plan that the person saw: if it is another by now, the run asks
+	Reply    *Reply // who waits for the outcome; also told of a refusal
 }
 
-// Request starts a run for a person, or joins the open one. The decision that
+// Request starts a run for a person, or joins the open one; for anybody else
+// that AWS doesn't name it does what the policy says of custom actions. The decision that
 // the policy makes stands in Run.Decision; a policy that says off is an *Error
 // with CodeNotAllowed.
 func (e *Engine) Request(ctx context.Context, ask Ask) (Run, error) {
-	for range 20 {
-		r, err := e.request(ctx, ask)
-		if !errors.Is(err, ErrStale) {
-			return r, err
-		}
+	err := ErrStale
+	var r Run
+	for tries := 0; errors.Is(err, ErrStale) && tries < 20; tries++ {
+		r, err = e.request(ctx, ask)
 	}
-	return Run{}, ErrStale
+	var no *Error
+	if ask.Reply != nil && errors.As(err, &no) {
+		return r, errors.Join(err, e.turnDown(ctx, ask, no))
+	}
+	return r, err
+}
+
+// turnDown tells who waits for an outcome that there will be none.
+func (e *Engine) turnDown(ctx context.Context, ask Ask, no *Error) error {
+	now := e.now()
+	return e.c.Store.Commit(ctx, &Batch{Messages: []Message{{
+		ID: "refused/" + ask.Reply.Execution, DueAt: now,
+		Report: Report{
+			Channel: ChannelRequester, Account: ask.Account, Region: ask.Region, State: StateCancelled, Control: ask.Control, Resource: ask.Resource.ID,
+			Reason: string(no.Code), Note: clip(no.Error(), 512), Do: no.Do, By: ask.Actor.Name, At: now, Reply: ask.Reply,
+		},
+	}}})
 }
 
 func (e *Engine) request(ctx context.Context, ask Ask) (Run, error) {
@@ -47,7 +64,8 @@ func (e *Engine) request(ctx context.Context, ask Ask) (Run, error) {
 	if !stored {
 		f.ID = ""
 	}
-	req := request{actor: ask.Actor, person: true, plan: ask.PlanOnly, params: ask.Params, hash: ask.Hash}
+	req := request{actor: ask.Actor, person: ask.Actor.Kind == "person", plan: ask.PlanOnly, params: ask.Params, hash: ask.Hash, reply: ask.Reply}
+	req.console = !req.person
 	if err := e.consider(ctx, &f, &b, req); err != nil {
 		return Run{}, err
 	}
@@ -148,6 +166,8 @@ func (e *Engine) Approve(ctx context.Context, id, hash string, by Actor, note st
 		switch {
 		case !r.State.Waits() || r.Plan == nil:
 			return &Error{Code: CodeNotAllowed, Message: fmt.Sprintf("run %s is %s: it waits for no approval", id, r.State), Do: "asr runs list --state awaiting_approval"}
+		case !r.ExpiresAt.IsZero() && !b.now.Before(r.ExpiresAt):
+			return &Error{Code: CodeExpired, Message: "the time to approve it ended at " + r.ExpiresAt.Format(time.RFC3339), Do: "asr remediate starts it again"}
 		case !by.Verified:
 			return &Error{Code: CodeNotAllowed, Message: by.Name + " is not verified", Do: "approve with AWS credentials: the approver is who sts:GetCallerIdentity says"}
 		case r.Plan.Hash != hash:
@@ -180,6 +200,8 @@ func (e *Engine) cancel(ctx context.Context, id string, by Actor, event, why str
 		r.Rejected = r.Actor.Kind != "person" // what a person asked for, a person may ask for again
 		b.record(event, "", map[string]string{"why": why})
 		b.enter(StateCancelled)
+		e.announce(b)
+		b.answer()
 		for _, fid := range r.Findings {
 			f, err := e.c.Store.Finding(ctx, fid)
 			if err != nil {
@@ -190,6 +212,44 @@ func (e *Engine) cancel(ctx context.Context, id string, by Actor, event, why str
 				b.Findings = append(b.Findings, f)
 			}
 		}
+		return nil
+	})
+}
+
+// Abandon ends an open run whose workflow failed for good or was stopped, so
+// that its claim and its locks are free. What has been written stays: the run
+// ends partly_applied and can be put back. A run that waits for a person, or
+// has ended, stays as it is.
+func (e *Engine) Abandon(ctx context.Context, id string, why *Error) error {
+	for range 20 {
+		r, err := e.c.Store.Run(ctx, id)
+		if err != nil {
+			return fmt.Errorf("%s: %w", id, err)
+		}
+		if !r.State.Open() || r.State.Waits() {
+			return nil
+		}
+		end := StateFailed
+		if r.wrote() {
+			end = StatePartly
+		}
+		next, err := e.fail(ctx, e.batch(&r, system), end, why)
+		if err != nil || next.Step != "again" {
+			return err
+		}
+	}
+	return ErrStale
+}
+
+// Restart counts that a run's workflow execution has ended, so that the next one
+// has a name of its own. It counts once, however often it is told of the same.
+func (e *Engine) Restart(ctx context.Context, id string, ended int) (Run, error) {
+	r, err := e.c.Store.Run(ctx, id)
+	if err != nil || r.Starts > ended {
+		return r, err
+	}
+	return e.update(ctx, id, system, func(b *batch) error {
+		b.Run.Starts = max(b.Run.Starts, ended+1)
 		return nil
 	})
 }

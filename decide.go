@@ -16,11 +16,20 @@ type request struct {
 	plan    bool                       // only a plan is wanted
 	params  map[string]json.RawMessage // that the person sets
 	hash    string                     // of the plan that the person saw
+	reply   *Reply                     // who waits for the outcome
+	ticket  bool                       // a ticket of the outcome is wanted
 }
 
+// The custom actions that Security Hub's console offers, by the names that its
+// events carry; at most 20 characters.
+const (
+	ActionRemediate = "Remediate with ASR"
+	ActionPlan      = "Plan with ASR"
+	ActionTicket    = "ASR fix and ticket"
+)
+
 func (e *Engine) console(o Observation) request {
-	plan := o.Action == "Plan with ASR"
-	return request{actor: Actor{Kind: "console", Name: "securityhub-console"}, console: true, plan: plan}
+	return request{actor: Actor{Kind: "console", Name: "securityhub-console"}, console: true, plan: o.Action == ActionPlan, ticket: o.Action == ActionTicket}
 }
 
 // work is what was found out for a request, before anything is stored.
@@ -213,8 +222,12 @@ func (e *Engine) claim(f *Finding, b *Batch, w work, d Decision, last *Run, req 
 	case bb.promotes(d) || !follows:
 		bb.record("joined", string(d.Reason), map[string]any{"decision": d, "finding": f.ID})
 		bb.promote(d, req.actor)
-	case !req.person:
+	case !req.person && req.reply == nil && (r.Ticket || !req.ticket):
 		return // it has been told all this before
+	}
+	r.Ticket = r.Ticket || req.ticket
+	if req.reply != nil && !slices.Contains(r.Replies, *req.reply) {
+		r.Replies = append(r.Replies, *req.reply)
 	}
 	if req.hash != "" && r.State == StateClaimed && d.Mode == ModeAuto { // what they saw, and nothing else
 		r.Approval = &Approval{By: req.actor, Hash: req.hash, At: bb.now, Requested: true}

@@ -21,6 +21,8 @@ type Config struct {
 	Policy       Policy // nil: there is none, and nothing is automatic
 	Vault        Vault
 	Rules        Rules                      // nil: parameters come from findings alone
+	Channels     []Channel                  // who is told besides Security Hub and requesters
+	Patience     time.Duration              // how long a plan waits for an approval, until that counts as a no; 0: 7 days
 	Clock        Clock                      // nil: the system's
 	NewID        func(now time.Time) string // nil: sortable by time, 45 random bits
 	Log          *slog.Logger               // nil: silent
@@ -44,6 +46,9 @@ func New(c Config) *Engine {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
+	if c.Patience == 0 {
+		c.Patience = 7 * 24 * time.Hour
+	}
 	if c.Policy == nil {
 		c.Policy = noPolicy{}
 	}
@@ -59,6 +64,9 @@ type Next struct {
 	Step  string        `json:"step"`  // the state that the next step starts from
 	After time.Duration `json:"after"` // how long to wait before it
 	Done  bool          `json:"done"`  // the run has ended, or waits for a person
+
+	// Parked: an event tells when it goes on; without events, look after After.
+	Parked bool `json:"parked,omitempty"`
 }
 
 func newID(now time.Time) string {
@@ -140,8 +148,10 @@ func (r Remediation) survive(err *error) {
 // batch is what a step is about to store.
 type batch struct {
 	Batch
-	actor Actor
-	now   time.Time
+	actor    Actor
+	now      time.Time
+	settling bool // it waits for AWS to finish something
+	killed   bool // it waits for the kill switch
 }
 
 func (e *Engine) batch(r *Run, actor Actor) *batch {
@@ -159,7 +169,7 @@ func (b *batch) enter(s State) {
 	if b.Run.State != s {
 		b.Run.State, b.Run.Since, b.Run.Tries = s, b.now, 0
 	}
-	b.Run.NextAt = b.now
+	b.Run.NextAt, b.Run.ExpiresAt = b.now, time.Time{}
 	if !s.Open() {
 		b.Run.EndedAt = b.now
 	}
@@ -181,7 +191,9 @@ func (e *Engine) commit(ctx context.Context, b *batch) (Next, error) {
 		return Next{}, fmt.Errorf("%s: store: %w", b.Run.ID, err)
 	}
 	e.c.Log.DebugContext(ctx, "stored", "run", b.Run.ID, "state", b.Run.State, "target", b.Run.Target.ID)
-	return b.next(), nil
+	next := b.next()
+	next.Parked = !next.Done && next.After > 0 && (b.killed || b.settling && e.units[b.Run.Remediation].Spec.Wakes)
+	return next, nil
 }
 
 func (b *batch) next() Next {

@@ -17,26 +17,27 @@ var ErrGone = errors.New("the resource no longer exists")
 type Code string
 
 const (
-	CodeRefused       Code = "refused"         // the unit won't: Want said why
-	CodeBadTarget     Code = "bad_target"      // the finding names no resource that the remediation works on
-	CodeBadParams     Code = "bad_parameters"  // parameters that don't decode, or that AWS or the standard would refuse
-	CodeNoRemediation Code = "no_remediation"  // the control has none
-	CodeConflict      Code = "conflict"        // somebody else changed what was planned
-	CodeDenied        Code = "access_denied"   // IAM, an SCP or a resource policy said no
-	CodeNoRole        Code = "no_member_role"  // the member role can't be assumed
-	CodeRegionOff     Code = "region_disabled" // the Region is not enabled in the account
-	CodeKilled        Code = "kill_switch"     // the kill switch is on: nothing may be written
-	CodeThrottled     Code = "throttled"       // AWS asks for patience
-	CodeUnavailable   Code = "aws_unavailable" // 5xx, timeouts: worth another try
-	CodeAWS           Code = "aws_error"       // any other answer of AWS
-	CodeNotVerified   Code = "not_verified"    // the fix was made, but reading back doesn't show it
-	CodeTooManySteps  Code = "too_many_steps"  // the run makes no progress
-	CodeTimeout       Code = "timeout"         // the resource didn't settle in time
-	CodeStalePlan     Code = "stale_plan"      // what was approved is not what would be done now
-	CodeNotAllowed    Code = "not_allowed"     // the request doesn't fit the run's state, or policy forbids it
-	CodeNotFound      Code = "not_found"       // no such run, finding, control
-	CodeBadInput      Code = "bad_input"       // a file, flag or finding that can't be read
-	CodeInternal      Code = "internal"        // a defect of ours
+	CodeRefused       Code = "refused"          // the unit won't: Want said why
+	CodeBadTarget     Code = "bad_target"       // the finding names no resource that the remediation works on
+	CodeBadParams     Code = "bad_parameters"   // parameters that don't decode, or that AWS or the standard would refuse
+	CodeNoRemediation Code = "no_remediation"   // the control has none
+	CodeConflict      Code = "conflict"         // somebody else changed what was planned
+	CodeDenied        Code = "access_denied"    // IAM, an SCP or a resource policy said no
+	CodeNoRole        Code = "no_member_role"   // the member role can't be assumed
+	CodeRegionOff     Code = "region_disabled"  // the Region is not enabled in the account
+	CodeKilled        Code = "kill_switch"      // the kill switch is on: nothing may be written
+	CodeThrottled     Code = "throttled"        // AWS asks for patience
+	CodeUnavailable   Code = "aws_unavailable"  // 5xx, timeouts: worth another try
+	CodeAWS           Code = "aws_error"        // any other answer of AWS
+	CodeNotVerified   Code = "not_verified"     // the fix was made, but reading back doesn't show it
+	CodeTooManySteps  Code = "too_many_steps"   // the run makes no progress
+	CodeTimeout       Code = "timeout"          // the resource didn't settle in time
+	CodeStalePlan     Code = "stale_plan"       // what was approved is not what would be done now
+	CodeNotAllowed    Code = "not_allowed"      // the request doesn't fit the run's state, or policy forbids it
+	CodeExpired       Code = "approval_expired" // nobody approved it in time
+	CodeNotFound      Code = "not_found"        // no such run, finding, control
+	CodeBadInput      Code = "bad_input"        // a file, flag or finding that can't be read
+	CodeInternal      Code = "internal"         // a defect of ours
 )
 
 // Error is a failure that people or a caller act on: what happened, and what

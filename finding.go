@@ -56,6 +56,7 @@ type Finding struct {
 	Run      string    `json:"run,omitempty"` // the run that it follows, or followed last
 	FixedAt  time.Time `json:"fixedAt,omitzero"`
 	SeenAt   time.Time `json:"seenAt"`
+	AskedAt  time.Time `json:"askedAt,omitzero"` // when a custom action last asked for it: an event that comes twice asks once
 }
 
 // Provider is what the finding's provider says.

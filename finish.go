@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 )
 
 const whyGone = "the resource no longer exists"
@@ -33,6 +34,11 @@ func (e *Engine) finish(ctx context.Context, b *batch, end State) (Next, error) 
 	}
 	b.record(string(end), reason, map[string]any{"error": r.Error, "made": r.Made, "left": r.Left, "writes": r.Writes})
 	for _, id := range r.Findings {
+		if len(b.Findings) == maxTold {
+			if next, err := e.tellFirst(ctx, b); err != nil || next.Step == "again" {
+				return next, err
+			}
+		}
 		f, err := e.c.Store.Finding(ctx, id)
 		if errors.Is(err, ErrNotFound) {
 			continue
@@ -46,7 +52,80 @@ func (e *Engine) finish(ctx context.Context, b *batch, end State) (Next, error) 
 		b.tell(&f)
 		b.Findings = append(b.Findings, f)
 	}
+	e.announce(b)
+	b.answer()
 	return e.commit(ctx, b)
+}
+
+// maxTold is how many findings one batch tells: stores take no batch of any size.
+const maxTold = 25
+
+// tellFirst stores the findings that have been told so far, before their run
+// ends: a crash in between tells them again.
+func (e *Engine) tellFirst(ctx context.Context, b *batch) (Next, error) {
+	err := e.c.Store.Commit(ctx, &Batch{Findings: b.Findings, Messages: b.Messages})
+	b.Findings, b.Messages = nil, nil
+	if errors.Is(err, ErrStale) {
+		return Next{Step: "again"}, nil
+	}
+	if err != nil {
+		return Next{}, fmt.Errorf("%s: store: %w", b.Run.ID, err)
+	}
+	return Next{}, nil
+}
+
+// announce tells people where the run stands, on the channels that there are.
+func (e *Engine) announce(b *batch) {
+	for _, channel := range e.c.Channels {
+		b.say(channel, nil)
+	}
+}
+
+// answer tells who waits for the run's outcome.
+func (b *batch) answer() {
+	for _, reply := range b.Run.Replies {
+		b.say(ChannelRequester, &reply)
+	}
+}
+
+// say is a report on the run.
+func (b *batch) say(channel Channel, reply *Reply) {
+	r := b.Run
+	rep := Report{
+		Channel: channel, Account: r.Target.Account, Region: r.Target.Region, Run: r.ID, State: r.State, Control: r.Control, Remediation: r.Remediation,
+		Resource: r.Target.ID, Severity: r.Facts.Severity, By: r.acting().Name, At: b.now, Ticket: r.Ticket, Reply: reply,
+	}
+	rep.Note, rep.Do = b.inWords()
+	switch {
+	case r.Error != nil && !r.State.Waits():
+		rep.Reason = string(r.Error.Code)
+	default:
+		rep.Reason = string(r.Decision.Reason)
+	}
+	id := r.ID + "/" + string(channel) + "/" + string(r.State) + "/" + b.now.Format("20060102T150405.000000")
+	if reply != nil {
+		id += "/" + reply.Execution
+	}
+	b.Messages = append(b.Messages, Message{ID: id, DueAt: b.now, Report: rep})
+}
+
+// inWords says where a run stands, and what is to be done.
+func (b *batch) inWords() (note, do string) {
+	r := b.Run
+	switch r.State {
+	case StateVerified:
+		return "Fixed, and verified by reading back.", "asr revert " + r.ID + " puts it back"
+	case StateReverted:
+		return "Put back as " + r.Undo.By.Name + " asked.", ""
+	case StateAwaiting:
+		return fmt.Sprintf("%d changes wait for an approval until %s: %s.", len(r.Plan.Changes), r.ExpiresAt.Format(time.RFC3339), r.Decision.Why), "asr runs show " + r.ID + ", then asr approve or asr reject"
+	case StatePlanned:
+		return "Planned only: " + r.Decision.Why + ".", "asr remediate starts it"
+	}
+	if r.Error != nil {
+		return clip(r.Error.Message, 512), r.Error.Do
+	}
+	return string(r.State), ""
 }
 
 // tell sets a finding's outcome and reports it.

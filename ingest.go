@@ -16,6 +16,7 @@ type Intake struct {
 	Duplicates int      `json:"duplicates"` // told nothing new
 	Passing    int      `json:"passing"`    // never failed here: not kept
 	Runs       []string `json:"runs"`       // started, or joined, in order
+	Going      []string `json:"-"`          // of findings that told nothing new: whoever drives runs sees that they are driven
 }
 
 // Ingest takes observations in: each is merged into its finding, decided on and
@@ -44,8 +45,15 @@ func (e *Engine) observe(ctx context.Context, o Observation, in *Intake) error {
 	was := f.Status
 	isNew := f.Version == 0
 	provider, workflow := f.Observe(o)
-	if !provider && !workflow && o.Source != SourceCustomAction {
+	asked := o.Source == SourceCustomAction && o.At.After(f.AskedAt)
+	if asked {
+		f.AskedAt = o.At
+	}
+	if !provider && !workflow && !asked {
 		in.Duplicates++
+		if f.Outcome == OutcomeRunning {
+			in.Going = append(in.Going, f.Run)
+		}
 		return nil
 	}
 	if isNew && !f.Failing() {
@@ -56,7 +64,7 @@ func (e *Engine) observe(ctx context.Context, o Observation, in *Intake) error {
 	reopened := workflow && f.Status == WorkflowNew && (was == WorkflowSuppressed || was == WorkflowResolved)
 	echo := workflow && !provider && f.Echo()
 	switch {
-	case o.Source == SourceCustomAction:
+	case asked:
 		err = e.consider(ctx, &f, &b, e.console(o))
 	case !f.Failing():
 		err = e.close(ctx, &f, &b)
@@ -168,9 +176,10 @@ func (e *Engine) withdraw(ctx context.Context, f *Finding, b *Batch, d Decision)
 		bb.record("cancelled", string(d.Reason), d)
 		r.Error = &Failure{Code: CodeNotAllowed, Message: d.Why}
 		bb.enter(StateCancelled)
+		bb.answer()
 	}
 	r.UpdatedAt = bb.now
-	b.Run, b.Records = &r, append(b.Records, bb.Records...)
+	b.Run, b.Records, b.Messages = &r, append(b.Records, bb.Records...), append(b.Messages, bb.Messages...)
 	return nil
 }
 

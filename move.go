@@ -220,9 +220,11 @@ func (e *Engine) trouble(ctx context.Context, b *batch, err error, end State) (N
 			return e.fail(ctx, b, end, &Error{Code: CodeTimeout, Message: "the resource has not settled for " + maxSettling.String(), Do: "look at the resource in AWS, then start again"})
 		}
 		r.Tries++
+		b.settling = true
 		b.wait(min(backoff(time.Second, r.Tries), 2*time.Minute))
 		return e.commit(ctx, b)
 	case Classify(err) == CodeKilled:
+		b.killed = true
 		r.Error = failure(err)
 		b.wait(5 * time.Second)
 		return e.commit(ctx, b)

@@ -129,16 +129,49 @@ type Message struct {
 	Error  string    `json:"error,omitempty"` // of the last try
 }
 
-// Report is what Security Hub is told about a finding.
+// Channel is where a report goes.
+type Channel string
+
+// The channels.
+const (
+	ChannelSecurityHub Channel = ""          // the finding itself
+	ChannelOutcome     Channel = "outcome"   // people: what became of a run, or that it waits for their answer
+	ChannelRequester   Channel = "requester" // the automation execution that asked for the run
+)
+
+// Reply is where a requester waits for the outcome: an execution of Systems
+// Manager Automation.
+type Reply struct {
+	Account   string `json:"account"`
+	Region    string `json:"region"`
+	Execution string `json:"execution"`
+}
+
+// Report is what somebody is told: Security Hub of a finding, or people and
+// requesters of a run.
 type Report struct {
-	Finding  string `json:"finding"`
-	Product  string `json:"product"` // the product's ARN
-	Format   string `json:"format"`
-	Account  string `json:"account"`
-	Region   string `json:"region"`
-	Workflow string `json:"workflow"` // the new status, or "" to leave it
-	Note     string `json:"note"`     // at most 512 characters
-	Run      string `json:"run"`
+	Channel  Channel `json:"channel,omitempty"`
+	Finding  string  `json:"finding,omitempty"`
+	Product  string  `json:"product,omitempty"` // the product's ARN
+	Format   string  `json:"format,omitempty"`
+	Account  string  `json:"account"`
+	Region   string  `json:"region"`
+	Workflow string  `json:"workflow,omitempty"` // the new status, or "" to leave it
+	Note     string  `json:"note"`               // at most 512 characters
+	Run      string  `json:"run"`
+
+	// Of a run, on the other channels.
+	State       State     `json:"state,omitempty"`
+	Control     string    `json:"control,omitempty"`
+	Remediation string    `json:"remediation,omitempty"`
+	Resource    string    `json:"resource,omitempty"`
+	Severity    string    `json:"severity,omitempty"`
+	Reason      string    `json:"reason,omitempty"` // a Reason or a Code
+	Do          string    `json:"do,omitempty"`     // what is to be done now
+	By          string    `json:"by,omitempty"`     // who wanted it
+	At          time.Time `json:"at,omitzero"`
+	Ticket      bool      `json:"ticket,omitempty"` // a ticket is wanted
+	Reply       *Reply    `json:"reply,omitempty"`
 }
 
 // Outbox keeps messages until they are delivered.
@@ -179,10 +212,22 @@ type APICall struct {
 	Took      time.Duration `json:"took"`
 }
 
-// Reporter tells Security Hub. An error is tried again later and never
-// changes a run's outcome.
+// Reporter tells somebody. An error is tried again later and never changes a
+// run's outcome.
 type Reporter interface {
 	Report(ctx context.Context, r Report) error
+}
+
+// Reporters sends each report by its channel. A channel that nobody serves is
+// done with: what it would have told stands in the run.
+type Reporters map[Channel]Reporter
+
+// Report implements Reporter.
+func (all Reporters) Report(ctx context.Context, r Report) error {
+	if to := all[r.Channel]; to != nil {
+		return to.Report(ctx, r)
+	}
+	return nil
 }
 
 // Rules reads what a Config rule in a member account is parameterised with.

@@ -52,7 +52,7 @@ func (s State) Begun() bool {
 // Actor is who acts. A verified name is one that AWS vouches for
 // (STS GetCallerIdentity, the console's event), never a local user name.
 type Actor struct {
-	Kind     string `json:"kind"` // "person", "policy", "console", "system"
+	Kind     string `json:"kind"` // "person", "policy", "console", "runbook", "system"
 	Name     string `json:"name"` // an ARN for a verified person
 	Verified bool   `json:"verified"`
 }
@@ -91,6 +91,9 @@ type Run struct {
 	Rejected bool     `json:"rejected,omitempty"` // cancelled by a person
 	Replans  int      `json:"replans,omitempty"`  // times that its plan was stale at its first step
 	Resolved bool     `json:"resolved,omitempty"` // the target is canonical, the parameters are complete
+	Replies  []Reply  `json:"replies,omitempty"`  // who waits for the outcome
+	Ticket   bool     `json:"ticket,omitempty"`   // somebody wants a ticket of what becomes of it
+	Starts   int      `json:"starts,omitempty"`   // workflow executions that have ended, where a workflow drives it
 	Notes    []string `json:"notes,omitempty"`    // what a plan must warn of
 
 	NextAt    time.Time `json:"nextAt"` // not before
@@ -98,6 +101,7 @@ type Run struct {
 	CreatedAt time.Time `json:"createdAt"`
 	UpdatedAt time.Time `json:"updatedAt"`
 	EndedAt   time.Time `json:"endedAt,omitzero"`
+	ExpiresAt time.Time `json:"expiresAt,omitzero"` // when the wait for an approval ends, as a no
 
 	Chain Chain `json:"chain"` // the head of its audit records
 }
@@ -174,6 +178,18 @@ func (r *Run) acting() Actor {
 // approved reports whether a verified person said yes to the plan.
 func (r *Run) approved() bool {
 	return r.Approval != nil && r.Approval.By.Verified && r.Plan != nil && r.Approval.Hash == r.Plan.Hash
+}
+
+// Due is when the engine next has something to do with the run by itself; false
+// if it has ended, or waits for a person as long as it takes.
+func (r *Run) Due() (time.Time, bool) {
+	switch {
+	case !r.State.Open():
+		return time.Time{}, false
+	case r.State.Waits():
+		return r.ExpiresAt, !r.ExpiresAt.IsZero()
+	}
+	return r.NextAt, true
 }
 
 // wrote reports whether the run may have changed something.

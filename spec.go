@@ -42,8 +42,9 @@ type Spec struct {
 	Implied []Grant  `json:"implied,omitempty"` // what AWS checks behind the writes and we never call: iam:PassRole, kms:CreateGrant
 	Locks   []string `json:"locks,omitempty"`   // patterns of the settings that one run at a time may change; default: the target
 
-	Settle      time.Duration `json:"settle"`      // between the two reads of a verification
-	Reevaluates time.Duration `json:"reevaluates"` // how long Security Hub may take to see the fix; 0: 24 h
+	Settle      time.Duration `json:"settle"`          // between the two reads of a verification
+	Reevaluates time.Duration `json:"reevaluates"`     // how long Security Hub may take to see the fix; 0: 24 h
+	Wakes       bool          `json:"wakes,omitempty"` // an event tells when it has settled: who gets events needs to look only seldom
 }
 
 // Grant is IAM actions allowed on one resource pattern, such as

@@ -30,8 +30,11 @@ func (e *Engine) Step(ctx context.Context, id string) (Next, error) {
 		return Next{}, fmt.Errorf("%s: %w", id, err)
 	}
 	b := e.batch(&r, system)
-	if !r.State.Open() || r.State.Waits() {
+	if due, ok := r.Due(); !ok || r.State.Waits() && due.After(b.now) {
 		return b.next(), nil
+	}
+	if r.State.Waits() {
+		return e.expire(ctx, b)
 	}
 	u, err := e.unit(r.Remediation)
 	if err != nil {
@@ -167,6 +170,11 @@ func (e *Engine) recall(ctx context.Context, b *batch, ended Run) (Next, error) 
 // strengthen gives an open run what a duplicate of it was meant for, if that is more.
 func (e *Engine) strengthen(ctx context.Context, id string, duplicate Run) error {
 	_, err := e.update(ctx, id, duplicate.Actor, func(b *batch) error {
+		for _, reply := range duplicate.Replies {
+			if !slices.Contains(b.Run.Replies, reply) {
+				b.Run.Replies = append(b.Run.Replies, reply)
+			}
+		}
 		if b.promotes(duplicate.Decision) {
 			b.record("joined", string(duplicate.Decision.Reason), map[string]any{"decision": duplicate.Decision, "run": duplicate.ID})
 			b.promote(duplicate.Decision, duplicate.Actor)
@@ -302,9 +310,18 @@ func (e *Engine) route(b *batch, u Remediation) {
 	case d.Mode == ModeAsk:
 		b.record("asked", string(d.Reason), d)
 		b.enter(StateAwaiting)
+		r.ExpiresAt = b.now.Add(e.c.Patience)
+		e.announce(b)
 	default:
 		b.enter(StatePlanned)
+		b.answer()
 	}
+}
+
+// expire takes no answer for a no.
+func (e *Engine) expire(ctx context.Context, b *batch) (Next, error) {
+	b.Run.Rejected = b.Run.Actor.Kind != "person"
+	return e.fail(ctx, b, StateCancelled, &Error{Code: CodeExpired, Message: "nobody approved it in time", Do: "asr remediate starts it again"})
 }
 
 // begin asks the policy once more and takes the locks.
