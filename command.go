@@ -305,11 +305,17 @@ func (e *Engine) Kill(ctx context.Context, by Actor, reason string) error {
 // maxReports is how often a report is sent that AWS refuses for good.
 const maxReports = 10
 
+// Pending selects reports to deliver; its zero value selects all that are due.
+type Pending struct {
+	Run  string        // only those of the run
+	Late time.Duration // only those that have been due so long
+}
+
 // Deliver sends the reports that are due and says how many it sent. Those that
 // fail are sent again later, unless Security Hub doesn't know the finding any
 // more or goes on refusing: they never change a run's outcome.
-func (e *Engine) Deliver(ctx context.Context, to Reporter) (int, error) {
-	due, err := e.c.Store.Messages(ctx, e.now(), 100)
+func (e *Engine) Deliver(ctx context.Context, to Reporter, p Pending) (int, error) {
+	due, err := e.c.Store.Messages(ctx, p.Run, e.now().Add(-p.Late), 100)
 	if err != nil {
 		return 0, err
 	}
@@ -349,7 +355,7 @@ func (e *Engine) Deliver(ctx context.Context, to Reporter) (int, error) {
 // finding: sent now, it would stand for what is no longer so.
 func (e *Engine) superseded(ctx context.Context, r Report) (bool, error) {
 	f, err := e.c.Store.Finding(ctx, r.Finding)
-	if errors.Is(err, ErrNotFound) || err == nil && (r.Workflow == "" || f.Outcome == OutcomeRunning) {
+	if r.Channel != ChannelSecurityHub || errors.Is(err, ErrNotFound) || err == nil && (r.Workflow == "" || f.Outcome == OutcomeRunning) {
 		return false, nil
 	}
 	now := map[Outcome]string{

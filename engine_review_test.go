@@ -449,7 +449,7 @@ func TestAReportThatWasOvertakenIsNotSent(t *testing.T) {
 	id := w.fix("f1", "T.1").ID
 	to := &late{hold: asr.WorkflowResolved}
 	deliver := func() {
-		if _, err := w.engine.Deliver(t.Context(), to); err != nil {
+		if _, err := w.engine.Deliver(t.Context(), to, asr.Pending{}); err != nil {
 			t.Fatal(err)
 		}
 		w.jump(time.Hour)

@@ -389,7 +389,7 @@ func TestAReportThatFailsIsSentAgainAndChangesNothing(t *testing.T) {
 	w.drive(id)
 	to := &flaky{fail: 3}
 	for range 10 {
-		if _, err := w.engine.Deliver(t.Context(), to); err != nil {
+		if _, err := w.engine.Deliver(t.Context(), to, asr.Pending{}); err != nil {
 			t.Fatal(err)
 		}
 		w.jump(time.Hour)

@@ -280,7 +280,7 @@ func (w *world) get(finding string) asr.Finding {
 // messages are the reports that wait.
 func (w *world) messages() []asr.Report {
 	w.t.Helper()
-	all, err := w.store.Messages(w.t.Context(), w.clock().Add(time.Hour), 1000)
+	all, err := w.store.Messages(w.t.Context(), "", w.clock().Add(time.Hour), 1000)
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -122,7 +122,7 @@ type AuditStore interface {
 // Message is a report on its way out. Messages are stored with the change that
 // they tell of and delivered later, at least once.
 type Message struct {
-	ID     string    `json:"id"`
+	ID     string    `json:"id"` // "RUN/…": its run, and what makes it one of a kind
 	Report Report    `json:"report"`
 	DueAt  time.Time `json:"dueAt"`
 	Tries  int       `json:"tries"`
@@ -176,8 +176,9 @@ type Report struct {
 
 // Outbox keeps messages until they are delivered.
 type Outbox interface {
-	// Messages lists those due, the longest due first.
-	Messages(ctx context.Context, now time.Time, limit int) ([]Message, error)
+	// Messages lists those due, the longest due first; only those with the run's
+	// reports, if one is given.
+	Messages(ctx context.Context, run string, now time.Time, limit int) ([]Message, error)
 	// Delivered removes one.
 	Delivered(ctx context.Context, id string) error
 	// Postpone keeps one for later, with its new DueAt, Tries and Error.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"example.com/asr"
@@ -117,13 +118,13 @@ func (s *Store) AddCheckpoint(_ context.Context, c asr.Checkpoint) error {
 }
 
 // Messages implements asr.Outbox.
-func (s *Store) Messages(_ context.Context, now time.Time, limit int) ([]asr.Message, error) {
+func (s *Store) Messages(_ context.Context, run string, now time.Time, limit int) ([]asr.Message, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	all := slices.SortedFunc(maps.Values(s.messages), func(a, b asr.Message) int {
 		return cmp.Or(a.DueAt.Compare(b.DueAt), cmp.Compare(a.ID, b.ID))
 	})
-	all = slices.DeleteFunc(all, func(m asr.Message) bool { return m.DueAt.After(now) })
+	all = slices.DeleteFunc(all, func(m asr.Message) bool { return m.DueAt.After(now) || run != "" && !strings.HasPrefix(m.ID, run+"/") })
 	if limit > 0 && len(all) > limit {
 		all = all[:limit]
 	}

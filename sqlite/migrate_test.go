@@ -176,7 +176,7 @@ func holdsAll(t *testing.T, s *Store) {
 	same("records", records, b.Records, err)
 	head, err := s.Head(ctx, "r-1")
 	same("head", head, b.Run.Chain, err)
-	messages, err := s.Messages(ctx, b.Messages[0].DueAt, 0)
+	messages, err := s.Messages(ctx, "", b.Messages[0].DueAt, 0)
 	same("messages", messages, b.Messages, err)
 	noted, err := s.Calls(ctx, "r-1")
 	same("calls", noted, calls, err)

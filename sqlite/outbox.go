@@ -10,9 +10,12 @@ import (
 )
 
 // Messages implements asr.Outbox; a limit of 0 is none.
-func (s *Store) Messages(ctx context.Context, now time.Time, limit int) ([]asr.Message, error) {
-	const query = "SELECT id, doc FROM messages WHERE due_at <= ? ORDER BY due_at, pk LIMIT ?"
-	all, err := list(ctx, s.read, s.scanMessage, query, micros(now), noneIfZero(limit))
+func (s *Store) Messages(ctx context.Context, run string, now time.Time, limit int) ([]asr.Message, error) {
+	query, args := "SELECT id, doc FROM messages WHERE due_at <= ?", []any{micros(now)}
+	if run != "" {
+		query, args = query+" AND id > ? AND id < ?", append(args, run+"/", run+"0") // 0 comes right after /
+	}
+	all, err := list(ctx, s.read, s.scanMessage, query+" ORDER BY due_at, pk LIMIT ?", append(args, noneIfZero(limit))...)
 	if err != nil {
 		return nil, fmt.Errorf("messages: %w", err)
 	}

@@ -62,7 +62,7 @@ var batches = []clause{
 		got, err := s.Records(t.Context(), "r-1")
 		noError(t, err)
 		equal(t, "records", got, records[:2])
-		due, err := s.Messages(t.Context(), at(0), 0)
+		due, err := s.Messages(t.Context(), "", at(0), 0)
 		noError(t, err)
 		equal(t, "messages", due, []asr.Message{m})
 	}},
@@ -112,7 +112,7 @@ func nothingOf(t *testing.T, s asr.Store, name string) {
 	if head, err := s.Head(t.Context(), "r-1"); err != nil || head != (asr.Chain{}) {
 		t.Errorf("%s: the record was stored (%v)", name, err)
 	}
-	if due, err := s.Messages(t.Context(), at(0), 0); err != nil || len(due) > 0 {
+	if due, err := s.Messages(t.Context(), "", at(0), 0); err != nil || len(due) > 0 {
 		t.Errorf("%s: the message was stored (%v)", name, err)
 	}
 	if id, err := s.Lease(t.Context(), "w", "r-1", at(0), time.Minute); err == nil {

@@ -95,8 +95,8 @@ func (s broken) AddCheckpoint(ctx context.Context, c asr.Checkpoint) error {
 	return err
 }
 
-func (s broken) Messages(ctx context.Context, now time.Time, limit int) ([]asr.Message, error) {
-	all, err := s.Store.Messages(ctx, now, limit)
+func (s broken) Messages(ctx context.Context, run string, now time.Time, limit int) ([]asr.Message, error) {
+	all, err := s.Store.Messages(ctx, run, now, limit)
 	if s.messages != nil {
 		s.messages(all)
 	}

@@ -10,7 +10,7 @@ import (
 
 func messageIDs(t *testing.T, s asr.Store, now time.Time, limit int) (ids []string) {
 	t.Helper()
-	due, err := s.Messages(t.Context(), now, limit)
+	due, err := s.Messages(t.Context(), "", now, limit)
 	noError(t, err)
 	for _, m := range due {
 		ids = append(ids, m.ID)
@@ -26,13 +26,23 @@ var outbox = []clause{
 		sameOrder(t, "all", messageIDs(t, s, at(9), 10), []string{"m-1", "m-2", "m-3"})
 		sameOrder(t, "at most 1", messageIDs(t, s, at(9), 1), []string{"m-1"})
 	}},
+	{"a run's messages are those whose ids begin with it", func(t *testing.T, s asr.Store) {
+		commit(t, s, asr.Batch{Messages: []asr.Message{newMessage("r-1/b", at(2)), newMessage("r-1/a/x", at(1)), newMessage("r-1/late", at(5)), newMessage("r-10/a", at(1)), newMessage("r-1", at(1)), newMessage("refused/r-1/a", at(1))}})
+		due, err := s.Messages(t.Context(), "r-1", at(3), 10)
+		noError(t, err)
+		var ids []string
+		for _, m := range due {
+			ids = append(ids, m.ID)
+		}
+		sameOrder(t, "of the run", ids, []string{"r-1/a/x", "r-1/b"})
+	}},
 	{"a postponed message keeps what it is told", func(t *testing.T, s asr.Store) {
 		m := newMessage("m-1", at(1))
 		commit(t, s, asr.Batch{Messages: []asr.Message{m, newMessage("m-2", at(2))}})
 		m.DueAt, m.Tries, m.Error = at(3), 2, "throttled <again>"
 		noError(t, s.Postpone(t.Context(), m))
 		sameOrder(t, "due", messageIDs(t, s, at(2), 10), []string{"m-2"})
-		due, err := s.Messages(t.Context(), at(3), 10)
+		due, err := s.Messages(t.Context(), "", at(3), 10)
 		noError(t, err)
 		equal(t, "postponed", due[1], m)
 	}},

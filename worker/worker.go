@@ -100,7 +100,7 @@ func (p *Pool) step(ctx context.Context, worker, id string) (asr.Next, error) {
 // report delivers the outbox.
 func (p *Pool) report(ctx context.Context) {
 	for p.c.Reporter != nil && ctx.Err() == nil {
-		sent, err := p.c.Engine.Deliver(ctx, p.c.Reporter)
+		sent, err := p.c.Engine.Deliver(ctx, p.c.Reporter, asr.Pending{})
 		if err != nil && ctx.Err() == nil {
 			p.c.Log.ErrorContext(ctx, "deliver", "error", err)
 		}
@@ -138,7 +138,7 @@ func (p *Pool) Drive(ctx context.Context, ids []string, goOn func(run asr.Run) b
 		all = append(all, err)
 	}
 	if p.c.Reporter != nil && len(all) == 0 {
-		_, err := p.c.Engine.Deliver(ctx, p.c.Reporter)
+		_, err := p.c.Engine.Deliver(ctx, p.c.Reporter, asr.Pending{})
 		all = append(all, err)
 	}
 	return errors.Join(all...)

@@ -1,0 +1,80 @@
+package lambda
+
+import (
+	"context"
+	"fmt"
+
+	"example.com/asr"
+	"example.com/asr/workflow"
+)
+
+// Report ends an execution: it gives the run up if a task failed for good, tells
+// of it, and starts the next execution if there is more to do. Without a run,
+// as the schedule calls it, it tells what is still to be told.
+func (h *Handlers) Report(ctx context.Context, in workflow.State) error {
+	if in.Run == "" {
+		return h.deliver(ctx, asr.Pending{Late: late})
+	}
+	if in.Error != nil {
+		why := &asr.Error{Code: asr.CodeInternal, Message: fmt.Sprintf("a task of its workflow failed: %s: %s", in.Error.Error, clip(in.Error.Cause)), Do: "look at the execution " + workflow.Name(in.Run, in.N) + " in Step Functions, then start the run again"}
+		if err := h.abandon(ctx, in.Run, why); err != nil {
+			return err
+		}
+	}
+	if err := h.deliver(ctx, asr.Pending{Run: in.Run}); err != nil {
+		return err
+	}
+	return h.goOn(ctx, in)
+}
+
+// abandon gives a run up that can't be driven.
+func (h *Handlers) abandon(ctx context.Context, run string, why *asr.Error) error {
+	was, err := h.c.Store.Run(ctx, run)
+	if err != nil {
+		return err
+	}
+	if err := h.c.Engine.Abandon(ctx, run, why); err != nil || !was.State.Open() {
+		return err
+	}
+	r, err := h.c.Store.Run(ctx, run)
+	if err == nil && !r.State.Open() {
+		h.c.Metrics.Ended(r)
+	}
+	return err
+}
+
+// clip keeps what a task says of its failure to what an operator reads.
+func clip(s string) string {
+	const most = 300
+	if r := []rune(s); len(r) > most {
+		return string(r[:most]) + "…"
+	}
+	return s
+}
+
+// deliver tells until nothing is left that is due.
+func (h *Handlers) deliver(ctx context.Context, p asr.Pending) error {
+	for h.enough(ctx, oneStep/2) {
+		sent, err := h.c.Engine.Deliver(ctx, h.c.Reporter, p)
+		if err != nil || sent == 0 {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+// goOn starts the next execution for what came while this one was ending, and
+// for what this one was too long for.
+func (h *Handlers) goOn(ctx context.Context, in workflow.State) error {
+	r, err := h.c.Store.Run(ctx, in.Run)
+	if err != nil {
+		return err
+	}
+	if due, ok := r.Due(); !ok || due.After(h.c.Clock()) {
+		return nil
+	}
+	if _, err := h.c.Engine.Restart(ctx, in.Run, in.N); err != nil {
+		return err
+	}
+	return h.c.Starter.Start(ctx, in.Run)
+}
