@@ -29,6 +29,11 @@ var may = map[string][]string{
 	"render":      {"playbook", "sessions"},
 	"gen":         {"catalog", "playbook", "render"},
 	"securityhub": {},
+	"workflow":    {},
+	"server":      {},
+	"lambda":      {"workflow"},
+	"deploy":      {"*"},
+	"notify":      {"remedy"},
 	"cmd":         {"*"},
 }
 

@@ -135,8 +135,12 @@ func refusal(d Decision) error {
 func (e *Engine) asked(ctx context.Context, ask Ask) (Finding, error) {
 	if ask.Finding != "" {
 		f, err := e.c.Store.Finding(ctx, ask.Finding)
-		if errors.Is(err, ErrNotFound) {
-			err = &Error{Code: CodeNotFound, Message: "there is no finding " + ask.Finding, Do: "asr findings list"}
+		if errors.Is(err, ErrNotFound) || err == nil && ask.Account != "" && ask.Account != f.Account { // whether it exists is no business of another account's
+			where := ""
+			if ask.Account != "" {
+				where = " in account " + ask.Account
+			}
+			return Finding{}, &Error{Code: CodeNotFound, Message: "there is no finding " + ask.Finding + where, Do: "asr findings list"}
 		}
 		return f, err
 	}

@@ -129,14 +129,15 @@ func (c *cloud) unit(id string, defaults map[string]string, change ...func(*asr.
 
 // world is an engine with everything around it, and a clock that jumps.
 type world struct {
-	t      *testing.T
-	store  *memory.Store
-	engine *asr.Engine
-	units  map[string]string // control → remediation
-	rules  asr.Rules
-	mu     sync.Mutex
-	now    time.Time
-	ids    int
+	t        *testing.T
+	store    *memory.Store
+	engine   *asr.Engine
+	units    map[string]string // control → remediation
+	rules    asr.Rules
+	channels []asr.Channel
+	mu       sync.Mutex
+	now      time.Time
+	ids      int
 }
 
 func (w *world) Match(f asr.Finding) (asr.Match, error) {
@@ -193,7 +194,7 @@ func newWorld(t *testing.T, p asr.Policy, units ...asr.Remediation) *world {
 }
 
 func (w *world) build(p asr.Policy, units ...asr.Remediation) *asr.Engine {
-	return asr.New(asr.Config{Store: w.store, Remediations: units, Matcher: w, Policy: p, Vault: mirror{}, Rules: w.rules, Clock: w.clock, NewID: w.newID})
+	return asr.New(asr.Config{Store: w.store, Remediations: units, Matcher: w, Policy: p, Vault: mirror{}, Rules: w.rules, Channels: w.channels, Clock: w.clock, NewID: w.newID})
 }
 
 func (w *world) clock() time.Time {

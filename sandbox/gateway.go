@@ -36,6 +36,7 @@ type gateway struct {
 	routes      routes
 	securityhub *hub.Hub
 	settling    *settling
+	functions   functions
 	own         http.Handler // the control API
 	op          operator
 	ready       atomic.Bool // the operator is hired: calls count
@@ -102,6 +103,9 @@ func (g *gateway) answer(q *request) answer {
 	}
 	if a, ok := g.permit(q); !ok {
 		return a
+	}
+	if f := g.functions.invoked(q); f != nil {
+		return invoke(q, f)
 	}
 	if overlaid(q) {
 		return g.overlay(q)

@@ -1,0 +1,219 @@
+// Package server is asr's HTTP API: JSON in, JSON out, under /v1. It asks the
+// engine and the store and decides nothing. Who calls is what Config.Who says,
+// which must be somebody that AWS, or another authority, vouches for.
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"example.com/asr"
+)
+
+// Config is what the API is made of. Engine, Store and Who are required.
+type Config struct {
+	Engine *asr.Engine
+	Store  asr.Store
+	Who    func(*http.Request) (asr.Actor, error)      // the verified caller
+	Drive  func(ctx context.Context, run string) error // sees that a run is driven; nil: somebody else does
+	Log    *slog.Logger                                // nil: silent
+}
+
+// maxBody bounds what a request may hold, in bytes.
+const maxBody = 64 << 10
+
+// api is the handlers.
+type api struct{ Config }
+
+// New returns the API's handler. Failures are {"code","message","do"}, with the
+// HTTP status that fits the code.
+func New(c Config) http.Handler {
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Drive == nil {
+		c.Drive = func(context.Context, string) error { return nil }
+	}
+	a := &api{c}
+	m := http.NewServeMux()
+	for pattern, h := range map[string]func(*http.Request, asr.Actor) (any, error){
+		"GET /v1/whoami":             a.whoami,
+		"GET /v1/findings":           a.findings,
+		"GET /v1/finding":            a.finding,
+		"GET /v1/runs":               a.runs,
+		"POST /v1/runs":              a.request,
+		"GET /v1/runs/{id}":          a.run,
+		"POST /v1/runs/{id}/approve": a.approve,
+		"POST /v1/runs/{id}/reject":  a.reject,
+		"POST /v1/runs/{id}/cancel":  a.cancel,
+		"POST /v1/runs/{id}/revert":  a.revert,
+		"GET /v1/kill-switch":        a.killSwitch,
+		"PUT /v1/kill-switch":        a.kill,
+	} {
+		m.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) { a.serve(w, r, h) })
+	}
+	m.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		a.serve(w, r, func(*http.Request, asr.Actor) (any, error) {
+			return nil, &asr.Error{Code: asr.CodeNotFound, Message: "there is no " + r.Method + " " + r.URL.Path, Do: "see the list of the API's paths in the documentation"}
+		})
+	})
+	return m
+}
+
+// serve finds out who calls, asks, and answers.
+func (a *api) serve(w http.ResponseWriter, r *http.Request, h func(*http.Request, asr.Actor) (any, error)) {
+	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+	by, err := a.Who(r)
+	var out any
+	if err == nil {
+		out, err = h(r, by)
+	}
+	status := http.StatusOK
+	if err != nil {
+		status, out = failure(err)
+		if status >= http.StatusInternalServerError {
+			a.Log.ErrorContext(r.Context(), "request", "path", r.URL.Path, "error", err)
+		}
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(out) // the client went away
+}
+
+// failure is an error as callers get it. What isn't made for them stays in the log.
+func failure(err error) (int, any) {
+	code := asr.Classify(err)
+	if errors.Is(err, asr.ErrStale) {
+		code = asr.CodeConflict
+	}
+	status, known := map[asr.Code]int{
+		asr.CodeNotFound: http.StatusNotFound, asr.CodeNoRemediation: http.StatusNotFound,
+		asr.CodeBadInput: http.StatusBadRequest, asr.CodeBadParams: http.StatusBadRequest, asr.CodeBadTarget: http.StatusBadRequest,
+		asr.CodeNotAllowed: http.StatusForbidden, asr.CodeExpired: http.StatusConflict,
+		asr.CodeConflict: http.StatusConflict, asr.CodeStalePlan: http.StatusConflict, asr.CodeRefused: http.StatusUnprocessableEntity,
+	}[code]
+	if !known {
+		return http.StatusInternalServerError, &asr.Error{Code: asr.CodeInternal, Message: "the request could not be answered", Do: "try again; the hub's log tells more"}
+	}
+	return status, &asr.Error{Code: code, Message: err.Error(), Do: asr.Advice(err)}
+}
+
+func (a *api) whoami(_ *http.Request, by asr.Actor) (any, error) { return by, nil }
+
+// Page is a part of a list; Next is the cursor of what follows, "" at its end.
+type Page[T any] struct {
+	Items []T    `json:"items"`
+	Next  string `json:"next,omitempty"`
+}
+
+func (a *api) findings(r *http.Request, _ asr.Actor) (any, error) {
+	q, err := query(r, "account", "region", "control", "severity", "resource", "outcome", "cursor", "limit")
+	if err != nil {
+		return nil, err
+	}
+	limit, err := limit(q)
+	if err != nil {
+		return nil, err
+	}
+	fq := asr.FindingQuery{Account: q.Get("account"), Region: q.Get("region"), Control: q.Get("control"), Severity: q.Get("severity"), Resource: q.Get("resource"), Cursor: q.Get("cursor"), Limit: limit}
+	for _, o := range q["outcome"] {
+		if !slices.Contains(asr.Outcomes, asr.Outcome(o)) {
+			return nil, unknown("outcome", o)
+		}
+		fq.Outcomes = append(fq.Outcomes, asr.Outcome(o))
+	}
+	all, next, err := a.Store.Findings(r.Context(), fq)
+	return Page[asr.Finding]{Items: all, Next: next}, err
+}
+
+func (a *api) finding(r *http.Request, _ asr.Actor) (any, error) {
+	q, err := query(r, "id")
+	if err != nil {
+		return nil, err
+	}
+	f, err := a.Store.Finding(r.Context(), q.Get("id"))
+	return f, err
+}
+
+func (a *api) runs(r *http.Request, _ asr.Actor) (any, error) {
+	q, err := query(r, "account", "control", "resource", "finding", "state", "cursor", "limit")
+	if err != nil {
+		return nil, err
+	}
+	limit, err := limit(q)
+	if err != nil {
+		return nil, err
+	}
+	rq := asr.RunQuery{Account: q.Get("account"), Control: q.Get("control"), Resource: q.Get("resource"), Finding: q.Get("finding"), Cursor: q.Get("cursor"), Limit: limit}
+	for _, s := range q["state"] {
+		if !slices.Contains(asr.States, asr.State(s)) {
+			return nil, unknown("state", s)
+		}
+		rq.States = append(rq.States, asr.State(s))
+	}
+	all, next, err := a.Store.Runs(r.Context(), rq)
+	return Page[asr.Run]{Items: all, Next: next}, err
+}
+
+func (a *api) run(r *http.Request, _ asr.Actor) (any, error) {
+	return a.Store.Run(r.Context(), r.PathValue("id"))
+}
+
+// query is the request's, if it names nothing that isn't known: a filter that is
+// misspelt must not select everything.
+func query(r *http.Request, names ...string) (url.Values, error) {
+	q, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return nil, &asr.Error{Code: asr.CodeBadInput, Message: "the query can't be read", Do: "escape its values", Err: err}
+	}
+	for name := range q {
+		if !slices.Contains(names, name) {
+			return nil, unknown("parameter", name)
+		}
+	}
+	return q, nil
+}
+
+func unknown(what, name string) error {
+	return &asr.Error{Code: asr.CodeBadInput, Message: "there is no " + what + " " + strconv.Quote(name), Do: "correct its name"}
+}
+
+// limit is how many items a page may have: 1 to 100.
+func limit(q url.Values) (int, error) {
+	text := q.Get("limit")
+	if text == "" {
+		return 0, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 || n > 100 {
+		return 0, &asr.Error{Code: asr.CodeBadInput, Message: "limit is " + strconv.Quote(text), Do: "choose a number from 1 to 100"}
+	}
+	return n, nil
+}
+
+// read takes a request's body, strictly; an empty one is {}.
+func read(r *http.Request, v any) error {
+	d := json.NewDecoder(r.Body)
+	d.DisallowUnknownFields()
+	err := d.Decode(v)
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	if err == nil && d.More() {
+		err = errors.New("something follows the JSON object")
+	}
+	if err != nil {
+		return &asr.Error{Code: asr.CodeBadInput, Message: "the body can't be read: " + strings.TrimPrefix(err.Error(), "json: "), Do: "send one JSON object of the documented fields"}
+	}
+	return nil
+}
