@@ -1,0 +1,5 @@
+package main
+
+import "github.com/aws/aws-cdk-go/awscdk/v2"
+
+func runbooks(stack awscdk.Stack) error { isSet(stack, "X", "AWS::Region"); return nil }
