@@ -68,7 +68,7 @@ func hubParameters() []paramGroup {
 		}, playbookParameters()...)},
 		{"Features", []param{
 			yesNo("CustomActions", "Custom actions", "Whether the actions Remediate with ASR, Plan with ASR, and ASR fix and ticket stand in Security Hub's console. Security Hub must be on in this account and Region.", "yes"),
-			yesNo("SyncOnDeploy", "Sync on deploy", "Whether all findings are fetched when the stack is made and with each new version; they are fetched weekly in any case.", "yes"),
+			yesNo("SyncOnDeploy", "Sync on deploy", "Whether all findings are fetched when the stack is made and with each new version; they are fetched weekly in any case. Needs the custom actions.", "yes"),
 			yesNo("SecurityHubV2", "Security Hub (OCSF)", "Whether findings of the new Security Hub, in OCSF, are taken besides those of Security Hub CSPM.", "no"),
 			yesNo("Api", "API", "Whether the HTTP API has an address. Only principals of IAM reach it, and only those allowed to.", "yes"),
 		}},
@@ -97,9 +97,6 @@ func hubConditions(stack awscdk.Stack) {
 	for _, p := range playbooks {
 		isYes(stack, p.condition, p.parameter)
 	}
-	condition := "UseSetup"
-	awscdk.NewCfnCondition(stack, &condition, &awscdk.CfnConditionProps{Expression: awscdk.Fn_ConditionOr(
-		conditionOf(stack, "UseCustomActions"), conditionOf(stack, "UseSyncOnDeploy"))})
 }
 
 func hubOutputs(stack awscdk.Stack) {

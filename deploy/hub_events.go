@@ -21,12 +21,8 @@ const maxPattern = 2048
 
 func sorted[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
-// customActions are Security Hub's. A name is shorter than 20 characters.
-var customActions = []struct{ id, name, description string }{
-	{"ASRRemediate", "Remediate with ASR", "Plans the fix and makes it, as far as the policy allows"},
-	{"ASRPlan", "Plan with ASR", "Shows what the fix would change, and changes nothing"},
-	{"ASRFixAndTicket", "ASR fix and ticket", "Plans and makes the fix, and opens a ticket"},
-}
+// customActions are the ids of Security Hub's actions, which the setup function makes.
+var customActions = []string{"ASRRemediate", "ASRPlan", "ASRFixAndTicket"}
 
 func actionARN(id string) *string { return regional("securityhub", "action/custom/"+id) }
 
@@ -67,7 +63,7 @@ func hubRules() []rule {
 	sweep["Input"] = `{"source":"asr.schedule","detail-type":"sweep"}`
 	var actions []any
 	for _, a := range customActions {
-		actions = append(actions, actionARN(a.id))
+		actions = append(actions, actionARN(a))
 	}
 	return []rule{
 		{id: "FindingsRule", name: "asr-hub-findings", description: "Open findings, and any that asr works on, in ASFF", pattern: asffPattern(), target: toQueue()},
@@ -119,7 +115,7 @@ func (r rule) add(stack awscdk.Stack) error {
 	r.target["RetryPolicy"] = obj{"MaximumRetryAttempts": 20, "MaximumEventAgeInSeconds": 7200}
 	props := &awsevents.CfnRuleProps{Name: &r.name, Description: &r.description, State: str("ENABLED")}
 	if r.bus {
-		props.EventBusName = ref("Bus")
+		props.EventBusName = att("Bus", "Name")
 	}
 	if r.schedule != "" {
 		props.ScheduleExpression = &r.schedule
@@ -154,14 +150,8 @@ func bus(stack awscdk.Stack) {
 
 // setup makes the custom actions, and starts the first sync.
 func setup(stack awscdk.Stack) {
-	var actions []any
-	for _, a := range customActions {
-		actions = append(actions, obj{"Id": a.id, "Name": a.name, "Description": a.description})
-	}
 	made := awscdk.NewCfnCustomResource(stack, str("SecurityHubActions"), &awscdk.CfnCustomResourceProps{ServiceToken: arnOf("SetupFunction"), ServiceTimeout: jsii.Number(600)})
 	made.AddOverride(str("Type"), "Custom::SecurityHubActions")
-	made.AddPropertyOverride(str("Actions"), choose("UseCustomActions", actions, []any{}))
-	made.AddPropertyOverride(str("Sync"), ref("SyncOnDeploy"))
-	made.AddPropertyOverride(str("Version"), sub("${AsrVersion} ${ArtifactKey}"))
-	provided(stack, "UseSetup", made)
+	set(made, "Version", sub("${AsrVersion} ${ArtifactKey}")) // another one is an update, which calls the function
+	provided(stack, "UseCustomActions", made)
 }

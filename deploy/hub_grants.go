@@ -77,19 +77,9 @@ func start(machine string) []any {
 	return []any{allow("Start", "states:StartExecution", machineARN(machine), nil)}
 }
 
-// runs starts executions of runs, and with look finds those that end without a word.
-func runs(look bool) []any {
-	all := start("asr-hub-run")
-	if look {
-		all = append(all, allow("Executions", "states:ListExecutions", machineARN("asr-hub-run"), nil),
-			allow("Execution", "states:DescribeExecution", regional("states", "execution:asr-hub-run:*"), nil))
-	}
-	return all
-}
-
 func actionTargets() []any {
 	return []any{allow("CustomActions", []string{
-		"securityhub:CreateActionTarget", "securityhub:DeleteActionTarget", "securityhub:DescribeActionTargets", "securityhub:UpdateActionTarget",
+		"securityhub:CreateActionTarget", "securityhub:DeleteActionTarget", "securityhub:UpdateActionTarget",
 	}, regional("securityhub", "hub/default"), nil)}
 }
 
