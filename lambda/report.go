@@ -66,6 +66,9 @@ func (h *Handlers) deliver(ctx context.Context, p asr.Pending) error {
 // goOn starts the next execution for what came while this one was ending, and
 // for what this one was too long for.
 func (h *Handlers) goOn(ctx context.Context, in workflow.State) error {
+	if in.Parked {
+		return nil
+	}
 	r, err := h.c.Store.Run(ctx, in.Run)
 	if err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"example.com/asr"
 	"github.com/aws/aws-lambda-go/cfn"
@@ -24,7 +25,6 @@ type Actions interface {
 // custom actions, keeps them as they should be, and removes them with the stack.
 type Setup struct {
 	Actions Actions
-	Prefix  string                                          // of the actions' ARNs: "arn:aws:securityhub:eu-west-1:111111111111:action/custom/"
 	Sync    func(ctx context.Context, request string) error // starts a pull of findings; nil: none
 }
 
@@ -46,14 +46,18 @@ const setupID = "asr-security-hub-actions"
 // whatever happens here. An error is the reason that people see.
 func (s *Setup) Handle(ctx context.Context, e cfn.Event) (id string, data map[string]any, err error) {
 	data = map[string]any{}
+	prefix, err := prefixOf(e.StackID)
+	if err != nil {
+		return setupID, data, err
+	}
 	if e.RequestType == cfn.RequestDelete {
-		return setupID, data, s.remove(ctx)
+		return setupID, data, s.remove(ctx, prefix)
 	}
 	for _, a := range actions {
-		if err := s.ensure(ctx, a); err != nil {
+		if err := s.ensure(ctx, a, prefix); err != nil {
 			return setupID, data, err
 		}
-		data[a.id] = s.Prefix + a.id
+		data[a.id] = prefix + a.id
 	}
 	if s.Sync != nil {
 		err = s.Sync(ctx, e.RequestID)
@@ -61,12 +65,21 @@ func (s *Setup) Handle(ctx context.Context, e cfn.Event) (id string, data map[st
 	return setupID, data, err
 }
 
+// prefixOf begins the ARNs of custom actions where the stack is.
+func prefixOf(stack string) (string, error) {
+	parts := strings.SplitN(stack, ":", 6)
+	if len(parts) < 6 || parts[0] != "arn" {
+		return "", fmt.Errorf("%q is no stack's ARN", stack)
+	}
+	return strings.Join([]string{"arn", parts[1], "securityhub", parts[3], parts[4], "action/custom/"}, ":"), nil
+}
+
 // ensure makes an action, or sets one that is there to what it should be.
-func (s *Setup) ensure(ctx context.Context, a action) error {
+func (s *Setup) ensure(ctx context.Context, a action, prefix string) error {
 	_, err := s.Actions.CreateActionTarget(ctx, &securityhub.CreateActionTargetInput{Id: &a.id, Name: &a.name, Description: &a.description})
 	var exists *types.ResourceConflictException
 	if errors.As(err, &exists) {
-		_, err = s.Actions.UpdateActionTarget(ctx, &securityhub.UpdateActionTargetInput{ActionTargetArn: aws.String(s.Prefix + a.id), Name: &a.name, Description: &a.description})
+		_, err = s.Actions.UpdateActionTarget(ctx, &securityhub.UpdateActionTargetInput{ActionTargetArn: aws.String(prefix + a.id), Name: &a.name, Description: &a.description})
 	}
 	var off *types.InvalidAccessException
 	if errors.As(err, &off) {
@@ -79,10 +92,10 @@ func (s *Setup) ensure(ctx context.Context, a action) error {
 }
 
 // remove takes the actions away. Those that are gone, or whose Security Hub is, are.
-func (s *Setup) remove(ctx context.Context) error {
+func (s *Setup) remove(ctx context.Context, prefix string) error {
 	var all []error
 	for _, a := range slices.Backward(actions) {
-		_, err := s.Actions.DeleteActionTarget(ctx, &securityhub.DeleteActionTargetInput{ActionTargetArn: aws.String(s.Prefix + a.id)})
+		_, err := s.Actions.DeleteActionTarget(ctx, &securityhub.DeleteActionTargetInput{ActionTargetArn: aws.String(prefix + a.id)})
 		var gone *types.ResourceNotFoundException
 		var off *types.InvalidAccessException
 		if err != nil && !errors.As(err, &gone) && !errors.As(err, &off) {

@@ -52,11 +52,13 @@ func (h *Handlers) drive(ctx context.Context, in workflow.State, mine string) (w
 		if r, err = h.c.Store.Run(ctx, in.Run); err != nil {
 			return in, err
 		}
-		if in.Do = h.concern(r); next.Parked {
-			in.Do = doReport
-		}
+		in.Do = h.concern(r)
 		if !r.State.Open() {
 			h.c.Metrics.Ended(r)
+		}
+		if next.Parked {
+			in.Do, in.Parked = doReport, true
+			break
 		}
 		if next.After > inline || !h.enough(ctx, oneStep+next.After) {
 			in.Wait = int(math.Ceil(next.After.Seconds()))

@@ -35,12 +35,13 @@ func Sync() string { return sync }
 
 // State travels between the states of an execution: ids and what comes next.
 type State struct {
-	Run   string `json:"run"`
-	N     int    `json:"n"`     // which of the run's executions this is, from 0
-	Turns int    `json:"turns"` // tasks that this execution has been through
-	Do    string `json:"do"`    // "plan", "apply" or "report"
-	Wait  int    `json:"wait"`  // seconds before it
-	Error *Error `json:"error,omitempty"`
+	Run    string `json:"run"`
+	N      int    `json:"n"`                // which of the run's executions this is, from 0
+	Turns  int    `json:"turns"`            // tasks that this execution has been through
+	Do     string `json:"do"`               // "plan", "apply" or "report"
+	Wait   int    `json:"wait"`             // seconds before it
+	Parked bool   `json:"parked,omitempty"` // an event starts the next execution
+	Error  *Error `json:"error,omitempty"`
 }
 
 // Error is a task's failure as Step Functions catches it.

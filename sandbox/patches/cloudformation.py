@@ -1,3 +1,4 @@
+import patches
 from patches import mark, ours
 
 
@@ -10,6 +11,8 @@ def apply():
     from moto.cloudformation.models import CloudFormationBackend
     from moto.cloudformation.responses import CloudFormationResponse
     from moto.core.responses import ActionResult
+
+    patches.apply("lambda")  # a stack can make an event source mapping, and a queue use it, without a call of Lambda
 
     create, delete, describe = CloudFormationResponse.create_stack, CloudFormationBackend.delete_stack, CloudFormationBackend.describe_stacks
 

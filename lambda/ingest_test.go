@@ -1,0 +1,213 @@
+package lambda_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"example.com/asr"
+	"github.com/aws/aws-lambda-go/events"
+)
+
+func TestAnEventThatComesTwiceStartsOneExecution(t *testing.T) {
+	w := newWorld(t, always{asr.ModeAuto})
+	m := w.message("m-1", "aws.securityhub", event{Finding: "f-1", Resource: "s"})
+	if again := w.ingest(m, m); again != "" {
+		t.Errorf("again: %s", again)
+	}
+	w.ingest(m)
+	if len(w.sfn.names) != 1 {
+		t.Errorf("executions %v", w.sfn.names)
+	}
+	w.execute(strings.TrimSuffix(w.sfn.names[0], "-0"), 0)
+	w.ingest(m)
+	if len(w.sfn.names) != 1 || w.writes != 1 {
+		t.Errorf("executions %v, %d writes", w.sfn.names, w.writes)
+	}
+}
+
+func TestAStartThatFailedIsMadeUpForByTheMessageThatComesAgain(t *testing.T) {
+	w := newWorld(t, always{asr.ModeAuto})
+	w.sfn.fail = errors.New("ThrottlingException")
+	m := w.message("m-1", "aws.securityhub", event{Finding: "f-1", Resource: "s"})
+	if again := w.ingest(m); again != "m-1" {
+		t.Fatalf("again: %q", again)
+	}
+	w.sfn.fail = nil
+	if again := w.ingest(m); again != "" || len(w.sfn.names) != 1 {
+		t.Errorf("again: %q, executions %v", again, w.sfn.names)
+	}
+}
+
+func TestAStartThatWasLostIsMadeUpForByTheSweep(t *testing.T) {
+	w := newWorld(t, always{asr.ModeAuto})
+	w.sfn.fail = errors.New("ThrottlingException")
+	w.ingest(w.message("m-1", "aws.securityhub", event{Finding: "f-1", Resource: "s"}), w.message("m-2", "aws.securityhub", event{Finding: "f-2", Resource: "t"}))
+	w.sfn.fail = nil
+	w.jump(time.Minute)
+	for range 2 { // the second finds them running
+		if again := w.ingest(w.message("m-3", "asr.schedule", nil)); again != "" {
+			t.Fatalf("again: %q", again)
+		}
+		w.jump(5 * time.Minute)
+	}
+	if len(w.sfn.names) != 2 {
+		t.Errorf("executions %v, want one of each run", w.sfn.names)
+	}
+}
+
+func TestTheSweepEndsTheWaitForAnApprovalThatNeverCame(t *testing.T) {
+	w := newWorld(t, always{asr.ModeAsk})
+	id := w.finding("f-1", "s")
+	w.execute(id, 0)
+	w.jump(6 * 24 * time.Hour)
+	if w.ingest(w.message("m-2", "asr.schedule", nil)); len(w.sfn.names) != 1 {
+		t.Fatalf("too early: %v", w.sfn.names)
+	}
+	w.jump(2 * 24 * time.Hour)
+	w.ingest(w.message("m-3", "asr.schedule", nil))
+	if want := []string{id + "-0", id + "-1"}; !slices.Equal(w.sfn.names, want) {
+		t.Fatalf("executions %v, want %v", w.sfn.names, want)
+	}
+	w.execute(id, 1)
+	if r := w.run(id); r.State != asr.StateCancelled || r.Error.Code != asr.CodeExpired || w.writes > 0 {
+		t.Errorf("the run is %s: %+v", r.State, r.Error)
+	}
+}
+
+func TestAMessageThatFailsComesAgainAndTheOthersDont(t *testing.T) {
+	w := newWorld(t, always{asr.ModeAuto})
+	broken := events.SQSMessage{MessageId: "m-2", Body: "{not JSON"}
+	odd := w.message("m-3", "aws.securityhub", map[string]string{"hello": "world"})
+	if again := w.ingest(w.message("m-1", "aws.securityhub", event{Finding: "f-1", Resource: "s"}), broken, odd, w.message("m-4", "asr.runbook", map[string]string{})); again != "" {
+		t.Errorf("again: %q", again)
+	}
+	rejected, err := w.store.Rejected(t.Context(), 10)
+	if err != nil || len(rejected) != 3 {
+		t.Errorf("kept with the reason: %+v %v", rejected, err)
+	}
+	if len(w.sfn.names) != 1 {
+		t.Errorf("executions %v", w.sfn.names)
+	}
+	w.sfn.fail = errors.New("down")
+	if again := w.ingest(w.message("m-5", "aws.securityhub", event{Finding: "f-5", Resource: "u"}), odd); again != "m-5" {
+		t.Errorf("again: %q, want m-5 alone", again)
+	}
+}
+
+func TestWithoutThePolicyNothingIsDecidedAndEverythingComesAgain(t *testing.T) {
+	w := newWorld(t, always{asr.ModeAuto})
+	unread := true
+	w.config.Refresh = func(context.Context) error {
+		if unread {
+			return errors.New("AccessDenied")
+		}
+		return nil
+	}
+	w.rebuild()
+	a, b := w.message("m-1", "aws.securityhub", event{Finding: "f-1", Resource: "s"}), w.message("m-2", "asr.schedule", nil)
+	if again := w.ingest(a, b); again != "m-1 m-2" {
+		t.Errorf("again: %q", again)
+	}
+	if _, err := w.store.Finding(t.Context(), "f-1"); !errors.Is(err, asr.ErrNotFound) {
+		t.Errorf("it was stored: %v", err)
+	}
+	unread = false
+	if again := w.ingest(a, b); again != "" || len(w.sfn.names) != 1 {
+		t.Errorf("again: %q, executions %v", again, w.sfn.names)
+	}
+}
+
+func TestARunbooksRequestIsMadeAndItsRefusalAnswered(t *testing.T) {
+	w := newWorld(t, always{asr.ModeAuto})
+	own := "arn:aws:test:eu-west-1:" + account + ":s"
+	m := w.message("m-1", "asr.runbook", event{Resource: own})
+	w.ingest(m, m)
+	if len(w.sfn.names) != 1 {
+		t.Fatalf("executions %v", w.sfn.names)
+	}
+	w.execute(strings.TrimSuffix(w.sfn.names[0], "-0"), 0)
+	var answers []asr.State
+	for _, r := range w.told {
+		if r.Channel == asr.ChannelRequester {
+			answers = append(answers, r.State)
+		}
+	}
+	if !slices.Equal(answers, []asr.State{asr.StateVerified}) {
+		t.Errorf("answered %v", answers)
+	}
+	if again := w.ingest(w.message("m-2", "asr.runbook", event{Resource: strings.Replace(own, account, "222222222222", 1)})); again != "" || len(w.sfn.names) != 1 {
+		t.Errorf("member A asked for member B: again %q, executions %v", again, w.sfn.names)
+	}
+	w.jump(time.Minute)
+	due, err := w.store.Messages(t.Context(), "", w.clock(), 10)
+	if err != nil || len(due) != 1 || due[0].Report.State != asr.StateCancelled || due[0].Report.Reason != string(asr.CodeBadTarget) {
+		t.Errorf("the refusal: %+v %v", due, err)
+	}
+}
+
+func TestOnlyTheRunsOwnAccountWakesIt(t *testing.T) {
+	w := newWorld(t, always{asr.ModeAuto})
+	w.build(always{asr.ModeAuto}, true)
+	id := w.finding("f-1", "s")
+	w.read = func() error {
+		if w.writes > 0 {
+			return asr.ErrSettling
+		}
+		return nil
+	}
+	w.execute(id, 0)
+	stranger := w.message("m-2", "aws.ssm", event{Run: id})
+	stranger.Body = strings.Replace(stranger.Body, account, "222222222222", 1)
+	w.ingest(stranger, w.message("m-3", "aws.ssm", event{Run: "r-unknown"}), w.message("m-4", "aws.ssm", event{}))
+	if len(w.sfn.names) != 1 {
+		t.Errorf("executions %v", w.sfn.names)
+	}
+}
+
+// ended is the event of an execution that has.
+func ended(name, status string) map[string]string {
+	return map[string]string{"name": name, "status": status, "error": "States.Runtime", "cause": "the payload is too large"}
+}
+
+func TestAnExecutionThatDiesLetsGoOfItsRun(t *testing.T) {
+	for status, code := range map[string]asr.Code{"FAILED": asr.CodeInternal, "TIMED_OUT": asr.CodeInternal, "ABORTED": asr.CodeNotAllowed} {
+		t.Run(status, func(t *testing.T) {
+			w := newWorld(t, always{asr.ModeAuto})
+			id := w.finding("f-1", "s")
+			m := w.message("m-2", "aws.states", ended(id+"-0", status))
+			if again := w.ingest(m, m); again != "" {
+				t.Fatalf("again: %q", again)
+			}
+			if r := w.run(id); r.State != asr.StateFailed || r.Error.Code != code || !strings.Contains(r.Error.Message, id+"-0") {
+				t.Errorf("the run is %s: %+v", r.State, r.Error)
+			}
+			if f, err := w.store.Finding(t.Context(), "f-1"); err != nil || f.Outcome != asr.OutcomeNotFixed {
+				t.Errorf("the finding is %s: %v", f.Outcome, err)
+			}
+		})
+	}
+}
+
+func TestAnExecutionThatWasTakenOverTakesNothingWithIt(t *testing.T) {
+	w := newWorld(t, always{asr.ModeAuto})
+	id := w.finding("f-1", "s")
+	if _, err := w.engine.Restart(t.Context(), id, 0); err != nil {
+		t.Fatal(err)
+	}
+	w.ingest(w.message("m-2", "aws.states", ended(id+"-0", "ABORTED")))
+	if r := w.run(id); r.State != asr.StateClaimed {
+		t.Errorf("the run is %s: %+v", r.State, r.Error)
+	}
+}
+
+func TestAPullThatDiesIsCounted(t *testing.T) {
+	w := newWorld(t, always{asr.ModeAuto})
+	w.ingest(w.message("m-1", "aws.states", ended("deploy-4711", "FAILED")), w.message("m-2", "aws.states", ended("weekly", "TIMED_OUT")))
+	if got := len(w.metrics("SyncFailures")); got != 2 {
+		t.Errorf("counted %d", got)
+	}
+}

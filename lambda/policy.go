@@ -1,0 +1,93 @@
+package lambda
+
+import (
+	"context"
+	"encoding/json"
+	"sync"
+	"time"
+
+	"example.com/asr"
+)
+
+// Source is where the policy lies.
+type Source interface {
+	// Fetch returns the policy's text and its tag. A nil text: it is as the tag
+	// says still, or, with an empty new tag, there is none.
+	Fetch(ctx context.Context, tag string) (text []byte, newTag string, err error)
+}
+
+// Policy is the policy as it lies in its source, looked at again every minute.
+// It implements asr.Policy; before the first Refresh, and where there is none,
+// nothing is automatic.
+type Policy struct {
+	Source Source
+	Parse  func(text []byte) (asr.Policy, error)
+	Clock  asr.Clock // nil: the system's
+
+	mu   sync.Mutex
+	now  asr.Policy
+	tag  string
+	seen time.Time
+}
+
+const policyAge = time.Minute
+
+// Refresh looks at the source again if the last look was a minute ago. Its
+// error is the source's or Parse's; a policy that can't be had stops what needs
+// it, rather than being taken for none.
+func (p *Policy) Refresh(ctx context.Context) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	clock := p.Clock
+	if clock == nil {
+		clock = time.Now
+	}
+	if at := clock(); p.seen.IsZero() || at.Sub(p.seen) >= policyAge {
+		if err := p.look(ctx); err != nil {
+			return err
+		}
+		p.seen = at
+	}
+	return nil
+}
+
+func (p *Policy) look(ctx context.Context) error {
+	text, tag, err := p.Source.Fetch(ctx, p.tag)
+	switch {
+	case err != nil:
+		return &asr.Error{Code: asr.CodeUnavailable, Message: "the policy can't be read", Do: "see that the function may read it where the parameter PolicyLocation says", Err: err}
+	case text == nil && tag == p.tag && tag != "":
+		return nil
+	case text == nil:
+		p.now, p.tag = nil, ""
+		return nil
+	}
+	parsed, err := p.Parse(text)
+	if err != nil {
+		return err
+	}
+	p.now, p.tag = parsed, tag
+	return nil
+}
+
+func (p *Policy) current() asr.Policy {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.now
+}
+
+// Decide implements asr.Policy.
+func (p *Policy) Decide(f asr.Facts) (asr.Decision, bool) {
+	if now := p.current(); now != nil {
+		return now.Decide(f)
+	}
+	return asr.Decision{Mode: asr.ModeOff, Reason: asr.ReasonNoPolicy, Why: "there is no policy, so nothing happens by itself"}, false
+}
+
+// Params implements asr.Policy.
+func (p *Policy) Params(f asr.Facts) map[string]json.RawMessage {
+	if now := p.current(); now != nil {
+		return now.Params(f)
+	}
+	return nil
+}

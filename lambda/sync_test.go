@@ -1,0 +1,153 @@
+package lambda_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"testing"
+	"time"
+
+	"example.com/asr"
+	"example.com/asr/lambda"
+)
+
+// pages is Security Hub with so many pages of one finding each.
+type pages struct {
+	w     *world
+	n     int
+	fail  int // the page that can't be had
+	asked []string
+	after func(page int)
+}
+
+func (p *pages) Pull(_ context.Context, cursor string, emit func([]asr.Observation, []asr.Rejected, string) error) error {
+	p.asked = append(p.asked, cursor)
+	from, _ := strconv.Atoi(cursor)
+	for i := from; i < p.n; i++ {
+		if i == p.fail-1 {
+			return errors.New("ThrottlingException")
+		}
+		body, _ := json.Marshal(map[string]event{"detail": {Finding: fmt.Sprint("f-", i), Resource: fmt.Sprint("s-", i)}})
+		obs, _ := decode("page", p.w.clock(), body)
+		if err := emit(obs, nil, strconv.Itoa(i+1)); err != nil {
+			return err
+		}
+		if p.after != nil {
+			p.after(i)
+		}
+	}
+	return nil
+}
+
+func TestAPullGoesOnWhereTheTimeOrAnErrorStoppedIt(t *testing.T) {
+	w := newWorld(t, always{asr.ModeAuto})
+	p := &pages{w: w, n: 5, fail: 4}
+	w.config.Pull = p
+	w.rebuild()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second) // not enough for a second page
+	defer cancel()
+	if out, err := w.handlers.Sync(ctx); err != nil || out.Done {
+		t.Fatalf("%+v %v", out, err)
+	}
+	if out, err := w.handlers.Sync(t.Context()); err == nil || out.Done {
+		t.Fatalf("%+v: page 4 can't be had", out)
+	}
+	p.fail = 0
+	if out, err := w.handlers.Sync(t.Context()); err != nil || !out.Done {
+		t.Fatalf("%+v %v", out, err)
+	}
+	if got, want := fmt.Sprint(p.asked), "[ 1 3]"; got != want {
+		t.Errorf("it began at %s, want %s", got, want)
+	}
+	if len(w.sfn.names) != 5 {
+		t.Errorf("executions %v: want one of each finding", w.sfn.names)
+	}
+}
+
+// source is a policy in a bucket.
+type source struct {
+	text  string
+	tag   string
+	err   error
+	asked int
+}
+
+func (s *source) Fetch(_ context.Context, tag string) ([]byte, string, error) {
+	s.asked++
+	switch {
+	case s.err != nil:
+		return nil, "", s.err
+	case s.text == "":
+		return nil, "", nil
+	case tag == s.tag:
+		return nil, tag, nil
+	}
+	return []byte(s.text), s.tag, nil
+}
+
+func TestThePolicyIsLookedAtEveryMinute(t *testing.T) {
+	now, parsed := time.Now(), 0
+	s := &source{}
+	p := &lambda.Policy{Source: s, Clock: func() time.Time { return now }, Parse: func(text []byte) (asr.Policy, error) {
+		parsed++
+		if string(text) == "broken" {
+			return nil, &asr.Error{Code: asr.CodeBadInput, Message: "line 1"}
+		}
+		return always{asr.Mode(text)}, nil
+	}}
+	mode := func(wantErr bool) asr.Mode {
+		t.Helper()
+		if err := p.Refresh(t.Context()); (err != nil) != wantErr {
+			t.Fatalf("refresh: %v", err)
+		}
+		d, _ := p.Decide(asr.Facts{})
+		return d.Mode
+	}
+	if got := mode(false); got != asr.ModeOff {
+		t.Errorf("without a policy: %s", got)
+	}
+	s.text, s.tag = "auto", "1"
+	if got := mode(false); got != asr.ModeOff || s.asked != 1 {
+		t.Errorf("within the minute: %s, asked %d times", got, s.asked)
+	}
+	now = now.Add(time.Minute)
+	if got := mode(false); got != asr.ModeAuto {
+		t.Errorf("after a minute: %s", got)
+	}
+	now = now.Add(time.Minute)
+	if got := mode(false); got != asr.ModeAuto || parsed != 1 {
+		t.Errorf("unchanged: %s, parsed %d times", got, parsed)
+	}
+	now, s.text, s.tag = now.Add(time.Minute), "broken", "2"
+	mode(true)
+	mode(true) // it is looked at until it is mended
+	s.err = errors.New("AccessDenied")
+	mode(true)
+	s.err, s.text, s.tag = nil, "ask", "3"
+	if got := mode(false); got != asr.ModeAsk {
+		t.Errorf("mended: %s", got)
+	}
+	now, s.text = now.Add(time.Minute), ""
+	if got := mode(false); got != asr.ModeOff {
+		t.Errorf("taken away: %s", got)
+	}
+}
+
+func TestMetricsAreLinesThatCloudWatchTakes(t *testing.T) {
+	w := newWorld(t, always{asr.ModeAuto})
+	w.execute(w.finding("f-1", "s"), 0)
+	runs := w.metrics("Runs")
+	if len(runs) != 1 || runs[0]["Outcome"] != "verified" || runs[0]["Control"] != "T.1" || runs[0]["Runs"] != 1.0 {
+		t.Fatalf("runs: %v", runs)
+	}
+	meta := runs[0]["_aws"].(map[string]any)["CloudWatchMetrics"].([]any)[0].(map[string]any)
+	if got := fmt.Sprint(meta["Namespace"], meta["Dimensions"], meta["Metrics"]); got != "ASR[[Outcome] [Control Outcome]] [map[Name:Runs Unit:Count]]" {
+		t.Errorf("described as %s", got)
+	}
+	fixed := w.metrics("TimeToFix")
+	if len(fixed) != 1 || fixed[0]["TimeToFix"].(float64) <= 0 || fixed[0]["TimeSaved"] != 30.0 {
+		t.Errorf("time to fix: %v", fixed)
+	}
+}

@@ -1,0 +1,273 @@
+package server_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+
+	"example.com/asr"
+	"example.com/asr/memory"
+	"example.com/asr/server"
+)
+
+const account = "111111111111"
+
+var ada = asr.Actor{Kind: "person", Name: "arn:aws:sts::111111111111:assumed-role/ops/ada", Verified: true}
+
+// world is the API over an engine with one unit, which turns switches on.
+type world struct {
+	t       *testing.T
+	store   *memory.Store
+	engine  *asr.Engine
+	api     http.Handler
+	caller  asr.Actor
+	driven  []string
+	on      map[string]bool
+	storing error
+}
+
+func newWorld(t *testing.T) *world {
+	w := &world{t: t, store: memory.New(), caller: ada, on: map[string]bool{}}
+	u := asr.Remediation{
+		Spec:     asr.Spec{ID: "test-switch", Version: 1, Scope: asr.ScopeResource, Resources: []string{"arn:{partition}:test:{region}:{account}:{name}"}},
+		Controls: map[string]json.RawMessage{"T.1": json.RawMessage(`{}`)},
+		Check:    func(asr.On) error { return nil },
+		Resolve:  func(_ context.Context, on asr.On) (asr.Target, error) { return on.Target, nil },
+		Read: func(_ context.Context, on asr.On) (json.RawMessage, error) {
+			return fmt.Appendf(nil, `{"on":%v}`, w.on[on.Name]), nil
+		},
+		Want: func(asr.On, json.RawMessage) (json.RawMessage, error) { return json.RawMessage(`{"on":true}`), nil },
+		Write: func(_ context.Context, on asr.On, _, to json.RawMessage) error {
+			w.on[on.Name] = strings.Contains(string(to), "true")
+			return nil
+		},
+		Keep:  func(asr.On, asr.Change) string { return "" },
+		Makes: func(asr.On, asr.Change) string { return "" },
+	}
+	w.engine = asr.New(asr.Config{Store: w.store, Remediations: []asr.Remediation{u}, Matcher: matcher{}, Vault: glass{}, Policy: asks{}})
+	w.api = server.New(server.Config{
+		Engine: w.engine, Store: failing{w.store, &w.storing}, Drive: func(_ context.Context, run string) error { w.driven = append(w.driven, run); return nil },
+		Who: func(*http.Request) (asr.Actor, error) {
+			if w.caller.Name == "" {
+				return asr.Actor{}, &asr.Error{Code: asr.CodeNotAllowed, Message: "not signed"}
+			}
+			return w.caller, nil
+		},
+	})
+	return w
+}
+
+// failing is a store that can't be reached while there is an error.
+type failing struct {
+	asr.Store
+	err *error
+}
+
+func (f failing) Run(ctx context.Context, id string) (asr.Run, error) {
+	if *f.err != nil {
+		return asr.Run{}, *f.err
+	}
+	return f.Store.Run(ctx, id)
+}
+
+type matcher struct{}
+
+func (matcher) Match(f asr.Finding) (asr.Match, error) { return matcher{}.Control(f.Control) }
+func (matcher) Control(id string) (asr.Match, error) {
+	if id != "T.1" {
+		return asr.Match{}, &asr.Error{Code: asr.CodeNotFound, Message: "there is no control " + id}
+	}
+	return asr.Match{Control: id, Remediation: "test-switch"}, nil
+}
+
+type glass struct{}
+
+func (glass) Seal(s string) (string, error) { return s, nil }
+func (glass) Open(s string) (string, error) { return s, nil }
+
+type asks struct{}
+
+func (asks) Decide(asr.Facts) (asr.Decision, bool) {
+	return asr.Decision{Mode: asr.ModeAsk, Reason: asr.ReasonRule, Rule: "all", Why: "rule all"}, true
+}
+func (asks) Params(asr.Facts) map[string]json.RawMessage { return nil }
+
+// call uses the API; out is what a success is decoded into.
+func (w *world) call(method, path, body string, out any) (int, asr.Error) {
+	w.t.Helper()
+	rec := httptest.NewRecorder()
+	w.api.ServeHTTP(rec, httptest.NewRequestWithContext(w.t.Context(), method, path, strings.NewReader(body)))
+	var failed asr.Error
+	if rec.Code != http.StatusOK {
+		out = &failed
+	}
+	if out != nil {
+		if err := json.Unmarshal(rec.Body.Bytes(), out); err != nil {
+			w.t.Fatalf("%s %s: %s: %v", method, path, rec.Body, err)
+		}
+	}
+	if got := rec.Header().Get("Content-Type"); got != "application/json" {
+		w.t.Errorf("content type %q", got)
+	}
+	return rec.Code, failed
+}
+
+func (w *world) drive(id string) asr.Run {
+	w.t.Helper()
+	for range 50 {
+		next, err := w.engine.Step(w.t.Context(), id)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		if next.Done {
+			break
+		}
+	}
+	r, err := w.store.Run(w.t.Context(), id)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return r
+}
+
+const wish = `{"control":"T.1","resource":"arn:aws:test:eu-west-1:` + account + `:s"}`
+
+func TestAPersonAsksLooksApprovesAndPutsBack(t *testing.T) {
+	w := newWorld(t)
+	var r asr.Run
+	if status, no := w.call("POST", "/v1/runs", wish, &r); status != http.StatusOK || r.State != asr.StateClaimed || r.Actor != ada {
+		t.Fatalf("request: %d %+v %+v", status, no, r)
+	}
+	r = w.drive(r.ID)
+	var list server.Page[asr.Run]
+	if w.call("GET", "/v1/runs?state=awaiting_approval&account="+account, "", &list); len(list.Items) != 1 || list.Items[0].Plan.Hash != r.Plan.Hash {
+		t.Fatalf("list: %+v", list)
+	}
+	if status, no := w.call("POST", "/v1/runs/"+r.ID+"/approve", `{"hash":"another"}`, nil); status != http.StatusConflict || no.Code != asr.CodeStalePlan {
+		t.Errorf("another plan's hash: %d %+v", status, no)
+	}
+	if status, no := w.call("POST", "/v1/runs/"+r.ID+"/approve", `{"hash":"`+r.Plan.Hash+`","note":"change 4711"}`, &r); status != http.StatusOK || r.Approval.By != ada || r.Approval.Note != "change 4711" {
+		t.Fatalf("approve: %d %+v", status, no)
+	}
+	if r = w.drive(r.ID); r.State != asr.StateVerified || !w.on["s"] {
+		t.Fatalf("the run is %s", r.State)
+	}
+	if status, no := w.call("POST", "/v1/runs/"+r.ID+"/revert", `{}`, &r); status != http.StatusOK || r.Undo.By != ada {
+		t.Fatalf("revert: %d %+v", status, no)
+	}
+	if r = w.drive(r.ID); r.State != asr.StateReverted || w.on["s"] {
+		t.Errorf("the run is %s", r.State)
+	}
+	if !slices.Equal(w.driven, []string{r.ID, r.ID, r.ID}) {
+		t.Errorf("driven: %v", w.driven)
+	}
+}
+
+func TestARunCanBeRejectedOrCancelledOnce(t *testing.T) {
+	w := newWorld(t)
+	for _, what := range []string{"reject", "cancel"} {
+		var r asr.Run
+		w.call("POST", "/v1/runs", wish, &r)
+		w.drive(r.ID)
+		if status, no := w.call("POST", "/v1/runs/"+r.ID+"/"+what, `{"note":"not now"}`, &r); status != http.StatusOK || r.State != asr.StateCancelled || !strings.HasSuffix(r.Error.Message, "not now") {
+			t.Errorf("%s: %d %+v, %s", what, status, no, r.State)
+		}
+		if status, no := w.call("POST", "/v1/runs/"+r.ID+"/"+what, "", nil); status != http.StatusForbidden || no.Code != asr.CodeNotAllowed {
+			t.Errorf("%s again: %d %+v", what, status, no)
+		}
+	}
+}
+
+func TestTheKillSwitchIsSetByAName(t *testing.T) {
+	w := newWorld(t)
+	var got server.Reason
+	w.call("PUT", "/v1/kill-switch", `{"reason":"incident 12"}`, nil)
+	if w.call("GET", "/v1/kill-switch", "", &got); got.Reason != "incident 12" {
+		t.Errorf("it is %q", got.Reason)
+	}
+	records, err := w.store.Records(t.Context(), "asr")
+	if err != nil || len(records) != 1 || records[0].Actor != ada {
+		t.Errorf("the audit log: %+v %v", records, err)
+	}
+}
+
+func TestFindingsAreListedAndShown(t *testing.T) {
+	w := newWorld(t)
+	const id = "arn:aws:securityhub:eu-west-1:111111111111:security-control/T.1/finding/1"
+	o := asr.Observation{ID: id, Source: asr.SourceImported, Provider: asr.Provider{Format: "asff", Account: account, Region: "eu-west-1", Control: "T.1", Severity: "HIGH", Compliance: asr.ComplianceFailed, Resources: []asr.Resource{{ID: "arn:aws:test:eu-west-1:" + account + ":s"}}}}
+	if _, err := w.engine.Ingest(t.Context(), []asr.Observation{o}); err != nil {
+		t.Fatal(err)
+	}
+	var list server.Page[asr.Finding]
+	if w.call("GET", "/v1/findings?control=T.1&outcome=running&severity=HIGH&limit=5", "", &list); len(list.Items) != 1 {
+		t.Errorf("list: %+v", list)
+	}
+	var f asr.Finding
+	if status, no := w.call("GET", "/v1/finding?id="+id, "", &f); status != http.StatusOK || f.ID != id {
+		t.Errorf("show: %d %+v", status, no)
+	}
+}
+
+func TestWhatCantBeMeantIsRefusedAndNothingIsDone(t *testing.T) {
+	for name, row := range map[string]struct {
+		method, path, body string
+		status             int
+		code               asr.Code
+	}{
+		"an unknown path":             {"GET", "/v1/nothing", "", 404, asr.CodeNotFound},
+		"another method":              {"DELETE", "/v1/runs", "", 404, asr.CodeNotFound},
+		"an unknown run":              {"GET", "/v1/runs/r-9", "", 404, asr.CodeNotFound},
+		"an unknown run, approved":    {"POST", "/v1/runs/r-9/approve", `{"hash":"x"}`, 404, asr.CodeNotFound},
+		"an unknown finding":          {"GET", "/v1/finding?id=f-9", "", 404, asr.CodeNotFound},
+		"a misspelt filter":           {"GET", "/v1/runs?acount=1", "", 400, asr.CodeBadInput},
+		"an unknown state":            {"GET", "/v1/runs?state=done", "", 400, asr.CodeBadInput},
+		"an unknown outcome":          {"GET", "/v1/findings?outcome=good", "", 400, asr.CodeBadInput},
+		"a page of no size":           {"GET", "/v1/runs?limit=0", "", 400, asr.CodeBadInput},
+		"a page of everything":        {"GET", "/v1/findings?limit=100000", "", 400, asr.CodeBadInput},
+		"a query that isn't one":      {"GET", "/v1/runs?%zz", "", 400, asr.CodeBadInput},
+		"no JSON":                     {"POST", "/v1/runs", `{`, 400, asr.CodeBadInput},
+		"two objects":                 {"POST", "/v1/runs", wish + wish, 400, asr.CodeBadInput},
+		"an unknown field":            {"POST", "/v1/runs", `{"control":"T.1","force":true}`, 400, asr.CodeBadInput},
+		"neither finding nor control": {"POST", "/v1/runs", `{}`, 400, asr.CodeBadInput},
+		"finding and control":         {"POST", "/v1/runs", `{"finding":"f","control":"T.1"}`, 400, asr.CodeBadInput},
+		"a resource of another kind":  {"POST", "/v1/runs", `{"control":"T.1","resource":"vpc-1","account":"` + account + `","region":"eu-west-1"}`, 400, asr.CodeBadTarget},
+		"a body without end":          {"POST", "/v1/runs", `{"finding":"` + strings.Repeat("x", 100_000) + `"}`, 400, asr.CodeBadInput},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			status, no := w.call(row.method, row.path, row.body, nil)
+			if status != row.status || no.Code != row.code || no.Message == "" {
+				t.Errorf("got %d %+v, want %d %s", status, no, row.status, row.code)
+			}
+			if runs, _, err := w.store.Runs(t.Context(), asr.RunQuery{}); err != nil || len(runs) > 0 {
+				t.Errorf("runs: %+v %v", runs, err)
+			}
+		})
+	}
+}
+
+func TestNobodyUnnamedIsAnswered(t *testing.T) {
+	w := newWorld(t)
+	w.caller = asr.Actor{}
+	for _, path := range []string{"GET /v1/runs", "GET /v1/findings", "GET /v1/whoami", "PUT /v1/kill-switch", "POST /v1/runs", "GET /v1/nothing"} {
+		method, p, _ := strings.Cut(path, " ")
+		if status, no := w.call(method, p, "", nil); status != http.StatusForbidden || no.Code != asr.CodeNotAllowed {
+			t.Errorf("%s: %d %+v", path, status, no)
+		}
+	}
+}
+
+func TestWhatGoesWrongInsideIsNotShown(t *testing.T) {
+	w := newWorld(t)
+	w.storing = errors.New("dial tcp 10.0.0.1: the table's secret name")
+	status, no := w.call("GET", "/v1/runs/r-1", "", nil)
+	if status != http.StatusInternalServerError || strings.Contains(no.Message, "secret") || no.Do == "" {
+		t.Errorf("got %d %+v", status, no)
+	}
+}
