@@ -66,13 +66,14 @@ type RunStore interface {
 	// LastRun returns the open run that has the claim, else the newest that had it
 	// last and was not cancelled. ErrNotFound.
 	LastRun(ctx context.Context, claim string) (Run, error)
-	// Lease hands out the open run that is due longest (NextAt ≤ now, its state
-	// doesn't wait for a person, not leased beyond now) until now+ttl; only that
-	// with the id, if one is given. ErrNotFound if none is to be had.
+	// Lease hands out the run that is due longest (Run.Due ≤ now, not leased beyond
+	// now) until now+ttl; only that with the id, if one is given. ErrNotFound if
+	// none is to be had.
 	Lease(ctx context.Context, worker, id string, now time.Time, ttl time.Duration) (leased string, err error)
 	// Release ends the worker's lease; no error if it has none.
 	Release(ctx context.Context, id, worker string) error
-	// NextDue is when the next run, leased or not, is due. ErrNotFound if none will be.
+	// NextDue is the earliest Run.Due of all runs, leased or not. ErrNotFound if
+	// none will be due.
 	NextDue(ctx context.Context) (time.Time, error)
 }
 
@@ -80,8 +81,9 @@ type RunStore interface {
 type RunQuery struct {
 	States           []State
 	Account, Control string
+	Resource         string // the target's id
 	Finding          string // runs that a finding follows or followed
-	Cursor           string // from the page before
+	Cursor           string // from the page before; CodeBadInput for any but one of the same query's
 	Limit            int    // 0: 100
 }
 
@@ -91,6 +93,8 @@ type FindingStore interface {
 	Finding(ctx context.Context, id string) (Finding, error)
 	// Findings lists findings, the last updated first.
 	Findings(ctx context.Context, q FindingQuery) (findings []Finding, next string, err error)
+	// Counts counts all findings.
+	Counts(ctx context.Context) (Counts, error)
 	// Reject keeps an input that couldn't be taken; the same twice is kept once.
 	Reject(ctx context.Context, r Rejected) error
 	// Rejected lists them, newest first.
@@ -100,9 +104,36 @@ type FindingStore interface {
 // FindingQuery selects findings; empty fields select all.
 type FindingQuery struct {
 	Account, Region, Control, Severity string
+	Resource                           string // the id of the resource to fix
 	Outcomes                           []Outcome
-	Cursor                             string
-	Limit                              int // 0: 100
+	Cursor                             string // as RunQuery's
+	Limit                              int    // 0: 100
+}
+
+// Counts are how many findings there are of each kind. What there is none of is
+// left out.
+type Counts struct {
+	Outcomes   map[Outcome]int `json:"outcomes"`
+	Severities map[string]int  `json:"severities"`
+	Controls   map[string]int  `json:"controls"`
+	Accounts   map[string]int  `json:"accounts"`
+}
+
+// Add counts n findings of a kind; n may be negative.
+func (c *Counts) Add(account, control, severity string, outcome Outcome, n int) {
+	if c.Outcomes == nil {
+		*c = Counts{Outcomes: map[Outcome]int{}, Severities: map[string]int{}, Controls: map[string]int{}, Accounts: map[string]int{}}
+	}
+	tally(c.Outcomes, outcome, n)
+	tally(c.Severities, severity, n)
+	tally(c.Controls, control, n)
+	tally(c.Accounts, account, n)
+}
+
+func tally[K comparable](counts map[K]int, of K, n int) {
+	if counts[of] += n; counts[of] == 0 {
+		delete(counts, of)
+	}
 }
 
 // AuditStore keeps the audit log. Records come in through Commit.

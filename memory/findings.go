@@ -32,15 +32,25 @@ func (s *Store) Findings(_ context.Context, q asr.FindingQuery) ([]asr.Finding, 
 		var f asr.Finding
 		decode(d.json, &f)
 		if (q.Account == "" || q.Account == f.Account) && (q.Region == "" || q.Region == f.Region) && (q.Control == "" || q.Control == f.Control) &&
-			(q.Severity == "" || q.Severity == f.Severity) && (len(q.Outcomes) == 0 || slices.Contains(q.Outcomes, f.Outcome)) {
+			(q.Severity == "" || q.Severity == f.Severity) && (q.Resource == "" || q.Resource == f.Resource().ID) &&
+			(len(q.Outcomes) == 0 || slices.Contains(q.Outcomes, f.Outcome)) {
 			all = append(all, f)
 		}
 	}
-	slices.SortFunc(all, func(a, b asr.Finding) int {
-		return cmp.Or(b.UpdatedAt.Compare(a.UpdatedAt), cmp.Compare(a.ID, b.ID))
-	})
-	picked, next := page(all, q.Cursor, q.Limit, func(f asr.Finding) string { return f.ID })
-	return picked, next, nil
+	place := func(f asr.Finding) asr.Place { return asr.Place{At: f.UpdatedAt.UnixMicro(), ID: f.ID} }
+	return page(s.signer, all, place, q.Scope(), q.Cursor, q.Limit)
+}
+
+// Counts implements asr.FindingStore.
+func (s *Store) Counts(context.Context) (c asr.Counts, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, d := range s.findings {
+		var f asr.Finding
+		decode(d.json, &f)
+		c.Add(f.Account, f.Control, f.Severity, f.Outcome, 1)
+	}
+	return c, nil
 }
 
 // Reject implements asr.FindingStore.

@@ -7,6 +7,10 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -22,6 +26,7 @@ import (
 // change them from outside and what JSON loses is lost here too.
 type Store struct {
 	mu          sync.Mutex
+	signer      signer
 	runs        map[string]*run
 	claims      map[string]string // claim → open run
 	locks       map[string]string // setting → run
@@ -55,7 +60,7 @@ func New() *Store {
 	return &Store{
 		runs: map[string]*run{}, claims: map[string]string{}, locks: map[string]string{}, findings: map[string]doc{},
 		records: map[string][]asr.Record{}, messages: map[string]asr.Message{}, rejected: map[string]asr.Rejected{},
-		settings: map[string]string{}, calls: map[string][]asr.APICall{},
+		settings: map[string]string{}, calls: map[string][]asr.APICall{}, signer: newSigner(),
 	}
 }
 
@@ -185,40 +190,69 @@ func (s *Store) Run(_ context.Context, id string) (asr.Run, error) {
 	return asr.Run{}, asr.ErrNotFound
 }
 
-// Runs implements asr.RunStore. The cursor is the last run's id.
+// Runs implements asr.RunStore.
 func (s *Store) Runs(_ context.Context, q asr.RunQuery) ([]asr.Run, string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	sorted := slices.SortedFunc(maps.Values(s.runs), newestFirst)
-	sorted = slices.DeleteFunc(sorted, func(r *run) bool {
-		return len(q.States) > 0 && !slices.Contains(q.States, r.State) || q.Account != "" && q.Account != r.Target.Account ||
-			q.Control != "" && q.Control != r.Control || q.Finding != "" && !r.everFollowedBy[q.Finding]
-	})
-	picked, next := page(sorted, q.Cursor, q.Limit, func(r *run) string { return r.ID })
+	var all []*run
+	for _, r := range s.runs {
+		if (len(q.States) == 0 || slices.Contains(q.States, r.State)) && (q.Account == "" || q.Account == r.Target.Account) && (q.Control == "" || q.Control == r.Control) &&
+			(q.Resource == "" || q.Resource == r.Target.ID) && (q.Finding == "" || r.everFollowedBy[q.Finding]) {
+			all = append(all, r)
+		}
+	}
+	picked, next, err := page(s.signer, all, runPlace, q.Scope(), q.Cursor, q.Limit)
 	var out []asr.Run
 	for _, r := range picked {
 		out = append(out, s.load(r))
 	}
-	return out, next, nil
+	return out, next, err
 }
 
-func newestFirst(a, b *run) int {
-	return cmp.Or(b.CreatedAt.Compare(a.CreatedAt), cmp.Compare(b.ID, a.ID))
-}
+func runPlace(r *run) asr.Place { return asr.Place{At: r.CreatedAt.UnixMicro(), ID: r.ID} }
 
-// page cuts the page after the item with the cursor's key.
-func page[T any](all []T, cursor string, limit int, key func(T) string) (picked []T, next string) {
+func newestFirst(a, b *run) int { return latestFirst(runPlace(a), runPlace(b)) }
+
+// latestFirst is the order of lists.
+func latestFirst(a, b asr.Place) int { return cmp.Or(cmp.Compare(b.At, a.At), cmp.Compare(b.ID, a.ID)) }
+
+// page sorts and cuts the page after the cursor's place.
+func page[T any](s asr.Signer, all []T, place func(T) asr.Place, scope, cursor string, limit int) (picked []T, next string, err error) {
 	if cursor != "" {
-		at := slices.IndexFunc(all, func(v T) bool { return key(v) == cursor })
-		all = all[at+1:]
+		last, err := asr.ParseCursor(s, scope, cursor)
+		if err != nil {
+			return nil, "", err
+		}
+		all = slices.DeleteFunc(all, func(v T) bool { return latestFirst(place(v), last) <= 0 })
 	}
-	if limit == 0 {
+	slices.SortFunc(all, func(a, b T) int { return latestFirst(place(a), place(b)) })
+	if limit <= 0 {
 		limit = 100
 	}
 	if len(all) <= limit {
-		return all, ""
+		return all, "", nil
 	}
-	return all[:limit], key(all[limit-1])
+	return all[:limit], place(all[limit-1]).Cursor(s, scope), nil
+}
+
+// signer signs cursors with a key that ends with the store.
+type signer [32]byte
+
+func newSigner() (s signer) {
+	_, _ = rand.Read(s[:]) // never fails
+	return s
+}
+
+// Sign implements asr.Signer.
+func (s signer) Sign(message []byte) string {
+	h := hmac.New(sha256.New, s[:])
+	h.Write(message)
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// Verify implements asr.Signer.
+func (s signer) Verify(message []byte, signature string) bool {
+	return hmac.Equal([]byte(s.Sign(message)), []byte(signature))
 }
 
 // LastRun implements asr.RunStore.
@@ -241,9 +275,11 @@ func (s *Store) Lease(_ context.Context, worker, id string, now time.Time, ttl t
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var first *run
+	var firstDue time.Time
 	for _, r := range s.runs {
-		if (id == "" || id == r.ID) && r.driven() && !r.NextAt.After(now) && !r.leasedUntil.After(now) && (first == nil || r.NextAt.Before(first.NextAt)) {
-			first = r
+		due, ok := r.Due()
+		if ok && (id == "" || id == r.ID) && !due.After(now) && !r.leasedUntil.After(now) && (first == nil || due.Before(firstDue)) {
+			first, firstDue = r, due
 		}
 	}
 	if first == nil {
@@ -252,8 +288,6 @@ func (s *Store) Lease(_ context.Context, worker, id string, now time.Time, ttl t
 	first.leasedTo, first.leasedUntil = worker, now.Add(ttl)
 	return first.ID, nil
 }
-
-func (r *run) driven() bool { return r.State.Open() && !r.State.Waits() }
 
 // Release implements asr.RunStore.
 func (s *Store) Release(_ context.Context, id, worker string) error {
@@ -271,8 +305,8 @@ func (s *Store) NextDue(context.Context) (at time.Time, err error) {
 	defer s.mu.Unlock()
 	err = asr.ErrNotFound
 	for _, r := range s.runs {
-		if r.driven() && (err != nil || r.NextAt.Before(at)) {
-			at, err = r.NextAt, nil
+		if due, ok := r.Due(); ok && (err != nil || due.Before(at)) {
+			at, err = due, nil
 		}
 	}
 	return at, err

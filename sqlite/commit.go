@@ -111,10 +111,10 @@ func (p *packed) putRun(ctx context.Context, tx *sql.Tx) error {
 // loaded with.
 func (p *packed) putRunRow(ctx context.Context, tx *sql.Tx) (pk int64, err error) {
 	r := p.Run
-	args := []any{r.Version + 1, r.State, r.Target.Account, r.Control, r.Claim, micros(r.CreatedAt), due(r), r.ID}
-	query := "UPDATE runs SET version = ?, state = ?, account = ?, control = ?, claim = ?, created_at = ?, due_at = ? WHERE id = ? AND version = ? RETURNING pk"
+	args := []any{r.Version + 1, r.State, r.Target.Account, r.Control, r.Target.ID, r.Claim, micros(r.CreatedAt), due(r), r.ID}
+	query := "UPDATE runs SET version = ?, state = ?, account = ?, control = ?, resource = ?, claim = ?, created_at = ?, due_at = ? WHERE id = ? AND version = ? RETURNING pk"
 	if r.Version == 0 {
-		query = "INSERT INTO runs (version, state, account, control, claim, created_at, due_at, id) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING pk"
+		query = "INSERT INTO runs (version, state, account, control, resource, claim, created_at, due_at, id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING pk"
 	} else {
 		args = append(args, r.Version)
 	}
@@ -125,12 +125,12 @@ func (p *packed) putRunRow(ctx context.Context, tx *sql.Tx) (pk int64, err error
 	return pk, err
 }
 
-// due is when the run's next step is, if it is ours to take.
+// due is when the run is due, NULL if it never is.
 func due(r *asr.Run) any {
-	if !r.State.Open() || r.State.Waits() {
-		return nil
+	if at, ok := r.Due(); ok {
+		return micros(at)
 	}
-	return micros(r.NextAt)
+	return nil
 }
 
 func micros(t time.Time) int64 { return t.UnixMicro() }
@@ -194,10 +194,10 @@ func (p *packed) putFindings(ctx context.Context, tx *sql.Tx) error {
 }
 
 func putFinding(ctx context.Context, tx *sql.Tx, f *asr.Finding, doc []byte) error {
-	args := []any{f.Version + 1, f.Account, f.Region, f.Control, f.Severity, f.Outcome, micros(f.UpdatedAt), f.ID}
-	query := "UPDATE findings SET version = ?, account = ?, region = ?, control = ?, severity = ?, outcome = ?, updated_at = ? WHERE id = ? AND version = ? RETURNING pk"
+	args := []any{f.Version + 1, f.Account, f.Region, f.Control, f.Severity, f.Resource().ID, f.Outcome, micros(f.UpdatedAt), f.ID}
+	query := "UPDATE findings SET version = ?, account = ?, region = ?, control = ?, severity = ?, resource = ?, outcome = ?, updated_at = ? WHERE id = ? AND version = ? RETURNING pk"
 	if f.Version == 0 {
-		query = "INSERT INTO findings (version, account, region, control, severity, outcome, updated_at, id) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING pk"
+		query = "INSERT INTO findings (version, account, region, control, severity, resource, outcome, updated_at, id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING pk"
 	} else {
 		args = append(args, f.Version)
 	}

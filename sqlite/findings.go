@@ -38,8 +38,27 @@ func (s *Store) Findings(ctx context.Context, q asr.FindingQuery) ([]asr.Finding
 	w.equal("f.region", q.Region)
 	w.equal("f.control", q.Control)
 	w.equal("f.severity", q.Severity)
+	w.equal("f.resource", q.Resource)
 	in(&w, "f.outcome", q.Outcomes)
-	return page(ctx, s.read, scanFinding, findingColumns, "f.updated_at", "f.id", w, q.Cursor, q.Limit)
+	return page(ctx, s, scanFinding, findingColumns, order{"f.updated_at", "f.id", q.Scope()}, w, q.Cursor, q.Limit)
+}
+
+// Counts implements asr.FindingStore.
+func (s *Store) Counts(ctx context.Context) (c asr.Counts, err error) {
+	const query = "SELECT account, control, severity, outcome, count(*) FROM findings GROUP BY account, control, severity, outcome"
+	_, err = list(ctx, s.read, func(rows *sql.Rows) (none struct{}, err error) {
+		var account, control, severity, outcome string
+		var n int
+		if err := rows.Scan(&account, &control, &severity, &outcome, &n); err != nil {
+			return none, err
+		}
+		c.Add(account, control, severity, asr.Outcome(outcome), n)
+		return none, nil
+	}, query)
+	if err != nil {
+		return asr.Counts{}, fmt.Errorf("count the findings: %w", err)
+	}
+	return c, nil
 }
 
 // Reject implements asr.FindingStore.

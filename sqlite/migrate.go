@@ -44,10 +44,17 @@ func (s *Store) migrate(ctx context.Context) error {
 		return err
 	}
 	err = s.update(ctx, func(tx *sql.Tx) error {
+		before, err := version(ctx, tx, len(scripts))
+		if err != nil {
+			return err
+		}
 		if err := apply(ctx, tx, scripts); err != nil {
 			return err
 		}
-		return s.checkKey(ctx, tx)
+		if err := s.checkKey(ctx, tx); err != nil || before == len(scripts) {
+			return err
+		}
+		return s.fillColumns(ctx, tx)
 	})
 	if is(err, codeReadOnly) {
 		return &asr.Error{Code: asr.CodeBadInput, Message: "the file can't be written", Err: err, Do: "give asr write access to the file and its folder"}
@@ -133,6 +140,21 @@ func (s *Store) checkKey(ctx context.Context, tx *sql.Tx) error {
 		return &asr.Error{
 			Code: asr.CodeBadInput, Message: "the data in this file was written with another key",
 			Do: "restore the key file that belongs to it, or set ASR_KEY to its key; without the key, start with a new file",
+		}
+	}
+	return nil
+}
+
+// fillColumns writes the columns of all runs anew from their documents, which
+// SQL can't read.
+func (s *Store) fillColumns(ctx context.Context, tx *sql.Tx) error {
+	all, err := list(ctx, tx, s.scanRun, runColumns)
+	if err != nil {
+		return fmt.Errorf("read the runs: %w", err)
+	}
+	for _, k := range all {
+		if _, err := tx.ExecContext(ctx, "UPDATE runs SET resource = ?, due_at = ? WHERE id = ?", k.item.Target.ID, due(&k.item), k.id); err != nil {
+			return fmt.Errorf("fill in run %s: %w", k.id, err)
 		}
 	}
 	return nil

@@ -172,6 +172,8 @@ func holdsAll(t *testing.T, s *Store) {
 	same("runs", followers, []asr.Run{*b.Run}, err)
 	found, _, err := s.Findings(ctx, asr.FindingQuery{Account: "111111111111", Region: "eu-west-1", Control: "S3.2", Severity: "HIGH", Outcomes: []asr.Outcome{asr.OutcomeRunning}})
 	same("findings", found, b.Findings, err)
+	counts, err := s.Counts(ctx)
+	same("counts", counts.Accounts, map[string]int{"111111111111": 1}, err)
 	records, err := s.Records(ctx, "r-1")
 	same("records", records, b.Records, err)
 	head, err := s.Head(ctx, "r-1")
@@ -199,4 +201,30 @@ func holdsAll(t *testing.T, s *Store) {
 	}
 	leased, err := s.Lease(ctx, "w", "", b.Run.NextAt, time.Minute)
 	same("leased", leased, "r-1", err)
+}
+
+// The fixture of version 1 has no resources.
+func TestResourcesAreFilledInWhenAnOldFileIsMigrated(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "asr.db")
+	s, err := Open(t.Context(), path, key(t, 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := aRun("r-1")
+	r.Target.ID = "arn:aws:s3:::<b>"
+	f := asr.Finding{ID: "f-1", Provider: asr.Provider{Resources: []asr.Resource{{ID: "arn:aws:s3:::é"}, {ID: "another"}}}}
+	if err := errors.Join(s.Commit(t.Context(), &asr.Batch{Run: &r, Findings: []asr.Finding{f}}), s.Close()); err != nil {
+		t.Fatal(err)
+	}
+	run(t, path, `DROP INDEX runs_by_resource; ALTER TABLE runs DROP COLUMN resource; DROP INDEX findings_by_resource; ALTER TABLE findings DROP COLUMN resource; PRAGMA user_version = 1`)
+	s = openAt(t, path)
+	runs, _, err := s.Runs(t.Context(), asr.RunQuery{Resource: r.Target.ID})
+	if err != nil || len(runs) != 1 {
+		t.Errorf("%d runs, %v", len(runs), err)
+	}
+	found, _, err := s.Findings(t.Context(), asr.FindingQuery{Resource: "arn:aws:s3:::é"})
+	if err != nil || len(found) != 1 {
+		t.Errorf("%d findings, %v", len(found), err)
+	}
 }

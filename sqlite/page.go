@@ -3,8 +3,6 @@ package sqlite
 import (
 	"context"
 	"database/sql"
-	"encoding/base64"
-	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -57,56 +55,34 @@ type keyed[T any] struct {
 
 const defaultLimit = 100
 
-// page lists a page, newest first, and the cursor of the next one. A cursor is
-// the place of the last item, so that items that come in between neither repeat
-// nor hide others.
-func page[T any](ctx context.Context, db *sql.DB, scan func(*sql.Rows) (keyed[T], error), columns, at, id string, w where, cursor string, limit int) ([]T, string, error) {
+// order is the columns that a list is in the order of, and a cursor's query.
+type order struct{ at, id, scope string }
+
+// page lists a page, newest first, and the cursor of the next one.
+func page[T any](ctx context.Context, s *Store, scan func(*sql.Rows) (keyed[T], error), columns string, o order, w where, cursor string, limit int) ([]T, string, error) {
 	if limit <= 0 {
 		limit = defaultLimit
 	}
 	if cursor != "" {
-		lastAt, lastID, err := parseCursor(cursor)
+		last, err := asr.ParseCursor(s.vault, o.scope, cursor)
 		if err != nil {
 			return nil, "", err
 		}
-		w.add("("+at+", "+id+") < (?, ?)", lastAt, lastID)
+		w.add("("+o.at+", "+o.id+") < (?, ?)", last.At, last.ID)
 	}
-	query := columns + w.sql() + " ORDER BY " + at + " DESC, " + id + " DESC LIMIT ?"
-	found, err := list(ctx, db, scan, query, append(w.args, limit+1)...)
+	query := columns + w.sql() + " ORDER BY " + o.at + " DESC, " + o.id + " DESC LIMIT ?"
+	found, err := list(ctx, s.read, scan, query, append(w.args, limit+1)...)
 	if err != nil {
 		return nil, "", fmt.Errorf("list: %w", err)
 	}
 	next := ""
 	if len(found) > limit {
 		found = found[:limit]
-		next = formatCursor(found[limit-1].at, found[limit-1].id)
+		next = asr.Place{At: found[limit-1].at, ID: found[limit-1].id}.Cursor(s.vault, o.scope)
 	}
 	items := make([]T, len(found))
 	for i, k := range found {
 		items[i] = k.item
 	}
 	return items, next, nil
-}
-
-func formatCursor(at int64, id string) string {
-	doc, _ := json.Marshal(struct {
-		At int64  `json:"at"`
-		ID string `json:"id"`
-	}{at, id}) // always encodes
-	return base64.RawURLEncoding.EncodeToString(doc)
-}
-
-func parseCursor(s string) (at int64, id string, err error) {
-	var c struct {
-		At *int64  `json:"at"`
-		ID *string `json:"id"`
-	}
-	doc, err := base64.RawURLEncoding.DecodeString(s)
-	if err == nil {
-		err = json.Unmarshal(doc, &c)
-	}
-	if err != nil || c.At == nil || c.ID == nil {
-		return 0, "", &asr.Error{Code: asr.CodeBadInput, Message: "this is not the cursor of a page", Do: "start with the first page"}
-	}
-	return *c.At, *c.ID, nil
 }

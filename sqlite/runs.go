@@ -48,10 +48,11 @@ func (s *Store) Runs(ctx context.Context, q asr.RunQuery) ([]asr.Run, string, er
 	in(&w, "r.state", q.States)
 	w.equal("r.account", q.Account)
 	w.equal("r.control", q.Control)
+	w.equal("r.resource", q.Resource)
 	if q.Finding != "" {
 		w.add("r.pk IN (SELECT run FROM run_findings WHERE finding = ?)", q.Finding)
 	}
-	return page(ctx, s.read, s.scanRun, runColumns, "r.created_at", "r.id", w, q.Cursor, q.Limit)
+	return page(ctx, s, s.scanRun, runColumns, order{"r.created_at", "r.id", q.Scope()}, w, q.Cursor, q.Limit)
 }
 
 // Lease implements asr.RunStore.

@@ -29,11 +29,12 @@ type Store struct {
 	vault Vault
 }
 
-// Vault encrypts documents; aad names the document. CodeBadInput for what
-// another key wrote.
+// Vault encrypts documents and signs cursors; aad names the document.
+// CodeBadInput for what another key wrote.
 type Vault interface {
 	Encrypt(plain []byte, aad string) ([]byte, error)
 	Decrypt(doc []byte, aad string) ([]byte, error)
+	asr.Signer
 }
 
 var _ asr.Store = (*Store)(nil)
@@ -193,8 +194,12 @@ func (s *Store) unseal(doc []byte, aad string, v any) error {
 	return json.Unmarshal(plain, v)
 }
 
+type rowsQuerier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
 // list runs a query and scans each row with f.
-func list[T any](ctx context.Context, db *sql.DB, scan func(rows *sql.Rows) (T, error), query string, args ...any) ([]T, error) {
+func list[T any](ctx context.Context, db rowsQuerier, scan func(rows *sql.Rows) (T, error), query string, args ...any) ([]T, error) {
 	rows, err := db.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, err

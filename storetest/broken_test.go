@@ -27,6 +27,7 @@ type broken struct {
 	findings    func(*asr.FindingQuery)
 	page        func(context.Context, asr.FindingQuery) ([]asr.Finding, string, error)
 	rejected    func(*asr.Rejected)
+	counts      func(*asr.Counts)
 	checkpoint  func(error) error
 	messages    func([]asr.Message)
 	postpone    func(*asr.Message)
@@ -78,6 +79,14 @@ func (s broken) Findings(ctx context.Context, q asr.FindingQuery) ([]asr.Finding
 		s.findings(&q)
 	}
 	return s.Store.Findings(ctx, q)
+}
+
+func (s broken) Counts(ctx context.Context) (asr.Counts, error) {
+	c, err := s.Store.Counts(ctx)
+	if s.counts != nil && err == nil {
+		s.counts(&c)
+	}
+	return c, err
 }
 
 func (s broken) Reject(ctx context.Context, r asr.Rejected) error {
@@ -172,6 +181,13 @@ var mistakes = []struct {
 			}
 		}
 	}, "a page has 100 unless told"},
+	{"resource is no filter for runs", func(m *broken) { m.runs = func(q *asr.RunQuery) { q.Resource = "" } }, "runs are found by each field"},
+	{"resource is no filter for findings", func(m *broken) { m.findings = func(q *asr.FindingQuery) { q.Resource = "" } }, "findings are found by each field"},
+	{"a cursor of somebody else begins anew", func(m *broken) { m.page = forgivesCursors(m) }, "a cursor that isn't one of the list's"},
+	{"a cursor is good for any query", func(m *broken) { m.page = cursorsForAll(m) }, "a cursor is for the query that it came from"},
+	{"what was once there is counted as none", func(m *broken) { m.counts = countsNone }, "what there is no finding of any more"},
+	{"one finding is counted that isn't there", func(m *broken) { m.counts = func(c *asr.Counts) { c.Add("111111111111", "S3.2", "LOW", asr.OutcomeOpen, 1) } }, "findings are counted by"},
+	{"approvals never expire", onBatch(func(b *asr.Batch) { b.Run.ExpiresAt = time.Time{} }), "a run that waits for an approval is due"},
 	{"what is rejected twice is kept twice", func(m *broken) { m.rejected = func(r *asr.Rejected) { r.ID += r.Reason } }, "what was rejected is kept once"},
 	{"any checkpoint will do", func(m *broken) { m.checkpoint = func(error) error { return nil } }, "checkpoints are kept in order"},
 	{"messages come in any order", func(m *broken) { m.messages = slices.Reverse[[]asr.Message] }, "messages come when they are due"},
@@ -194,6 +210,34 @@ func onBatch(change func(*asr.Batch)) func(*broken) {
 			}
 			return m.Store.Commit(ctx, b)
 		}
+	}
+}
+
+func countsNone(c *asr.Counts) {
+	if c.Outcomes != nil {
+		c.Outcomes[asr.OutcomeOpen] += 0
+	}
+}
+
+func forgivesCursors(m *broken) func(context.Context, asr.FindingQuery) ([]asr.Finding, string, error) {
+	return func(ctx context.Context, q asr.FindingQuery) ([]asr.Finding, string, error) {
+		found, next, err := m.Store.Findings(ctx, q)
+		if err != nil {
+			q.Cursor = ""
+			return m.Store.Findings(ctx, q)
+		}
+		return found, next, err
+	}
+}
+
+func cursorsForAll(m *broken) func(context.Context, asr.FindingQuery) ([]asr.Finding, string, error) {
+	return func(ctx context.Context, q asr.FindingQuery) ([]asr.Finding, string, error) {
+		found, next, err := m.Store.Findings(ctx, q)
+		if asr.Classify(err) == asr.CodeBadInput && q.Account == "" {
+			q.Account = "111111111111"
+			return m.Store.Findings(ctx, q)
+		}
+		return found, next, err
 	}
 }
 

@@ -37,16 +37,17 @@ var findings = []clause{
 	}},
 	{"findings are found by each field and by all together", func(t *testing.T, s asr.Store) {
 		type row struct {
-			account, region, control, severity string
-			outcome                            asr.Outcome
+			account, region, control, severity, resource string
+			outcome                                      asr.Outcome
 		}
 		for i, w := range []row{
-			{"111111111111", "eu-west-1", "S3.2", "HIGH", asr.OutcomeOpen},
-			{"111111111111", "us-east-1", "S3.2", "LOW", asr.OutcomeFixed},
-			{"222222222222", "eu-west-1", "EC2.2", "HIGH", asr.OutcomeConfirmed},
+			{"111111111111", "eu-west-1", "S3.2", "HIGH", "arn:aws:s3:::a", asr.OutcomeOpen},
+			{"111111111111", "us-east-1", "S3.2", "LOW", "arn:aws:s3:::b", asr.OutcomeFixed},
+			{"222222222222", "eu-west-1", "EC2.2", "HIGH", "arn:aws:s3:::a", asr.OutcomeConfirmed},
 		} {
 			f := newFinding(fmt.Sprint("f-", i))
 			f.Account, f.Region, f.Control, f.Severity, f.Outcome, f.UpdatedAt = w.account, w.region, w.control, w.severity, w.outcome, at(i)
+			f.Resources = []asr.Resource{{ID: w.resource}, {ID: "beside it"}}
 			putFinding(t, s, f)
 		}
 		for name, want := range map[string]struct {
@@ -60,8 +61,11 @@ var findings = []clause{
 			"a severity":    {asr.FindingQuery{Severity: "HIGH"}, []string{"f-2", "f-0"}},
 			"an outcome":    {asr.FindingQuery{Outcomes: []asr.Outcome{asr.OutcomeFixed}}, []string{"f-1"}},
 			"some outcomes": {asr.FindingQuery{Outcomes: []asr.Outcome{asr.OutcomeOpen, asr.OutcomeFixed}}, []string{"f-1", "f-0"}},
-			"everything":    {asr.FindingQuery{Account: "111111111111", Region: "eu-west-1", Control: "S3.2", Severity: "HIGH", Outcomes: []asr.Outcome{asr.OutcomeOpen}}, []string{"f-0"}},
+			"a resource":    {asr.FindingQuery{Resource: "arn:aws:s3:::a"}, []string{"f-2", "f-0"}},
+			"two fields":    {asr.FindingQuery{Account: "111111111111", Outcomes: []asr.Outcome{asr.OutcomeFixed, asr.OutcomeConfirmed}}, []string{"f-1"}},
+			"everything":    {asr.FindingQuery{Account: "111111111111", Region: "eu-west-1", Control: "S3.2", Severity: "HIGH", Resource: "arn:aws:s3:::a", Outcomes: []asr.Outcome{asr.OutcomeOpen}}, []string{"f-0"}},
 			"nothing":       {asr.FindingQuery{Account: "222222222222", Region: "us-east-1"}, nil},
+			"no such":       {asr.FindingQuery{Resource: "beside it"}, nil},
 		} {
 			got, next, err := s.Findings(t.Context(), want.q)
 			noError(t, err)

@@ -50,6 +50,27 @@ var leases = []clause{
 			t.Errorf("next due %v, %v", due, err)
 		}
 	}},
+	{"a run that waits for an approval is due when that has expired, and not a moment before", func(t *testing.T, s asr.Store) {
+		for i, state := range []asr.State{asr.StateAwaiting, asr.StatePlanned} {
+			r := newRun("r-" + string(state))
+			r.State, r.NextAt, r.ExpiresAt = state, at(0), at(5+i)
+			r = put(t, s, r)
+			due, err := s.NextDue(t.Context())
+			if err != nil || !due.Equal(r.ExpiresAt) {
+				t.Errorf("%s: due at %v, %v; want %v", state, due, err, r.ExpiresAt)
+			}
+			moment := r.ExpiresAt.Add(-time.Microsecond)
+			got := []string{lease(t, s, "", moment), lease(t, s, r.ID, moment), lease(t, s, "", r.ExpiresAt)}
+			sameOrder(t, "leased", got, []string{"", "", r.ID})
+			r.State, r.NextAt = asr.StateScheduled, at(99) // approved: the expiry counts no more
+			r = put(t, s, r)
+			if due, err = s.NextDue(t.Context()); err != nil || !due.Equal(at(99)) {
+				t.Errorf("%s, then approved: due at %v, %v", state, due, err)
+			}
+			r.State = asr.StateVerified
+			put(t, s, r)
+		}
+	}},
 	{"only the run that is asked for is leased", func(t *testing.T, s asr.Store) {
 		putDue(t, s, "r-1", at(1), asr.StateClaimed)
 		putDue(t, s, "r-2", at(2), asr.StateClaimed)

@@ -10,19 +10,19 @@ import (
 var queries = []clause{
 	{"runs are found by each field and by all together", func(t *testing.T, s asr.Store) {
 		type row struct {
-			id               string
-			state            asr.State
-			account, control string
-			findings         []string
+			id                         string
+			state                      asr.State
+			account, control, resource string
+			findings                   []string
 		}
 		for i, w := range []row{
-			{"r-0", asr.StateClaimed, "111111111111", "S3.2", []string{"f-1"}},
-			{"r-1", asr.StateVerified, "111111111111", "S3.2", []string{"f-1", "f-2"}},
-			{"r-2", asr.StateFailed, "222222222222", "S3.2", nil},
-			{"r-3", asr.StateClaimed, "222222222222", "EC2.2", []string{"f-3"}},
+			{"r-0", asr.StateClaimed, "111111111111", "S3.2", "arn:aws:s3:::a", []string{"f-1"}},
+			{"r-1", asr.StateVerified, "111111111111", "S3.2", "arn:aws:s3:::b", []string{"f-1", "f-2"}},
+			{"r-2", asr.StateFailed, "222222222222", "S3.2", "arn:aws:s3:::a", nil},
+			{"r-3", asr.StateClaimed, "222222222222", "EC2.2", "sg-1", []string{"f-3"}},
 		} {
 			r := newRun(w.id)
-			r.State, r.Target.Account, r.Control, r.Findings, r.CreatedAt = w.state, w.account, w.control, w.findings, at(i)
+			r.State, r.Target.Account, r.Target.ID, r.Control, r.Findings, r.CreatedAt = w.state, w.account, w.resource, w.control, w.findings, at(i)
 			put(t, s, r)
 		}
 		for name, want := range map[string]struct {
@@ -34,9 +34,12 @@ var queries = []clause{
 			"some states": {asr.RunQuery{States: []asr.State{asr.StateVerified, asr.StateFailed, asr.StateReverted}}, []string{"r-2", "r-1"}},
 			"an account":  {asr.RunQuery{Account: "222222222222"}, []string{"r-3", "r-2"}},
 			"a control":   {asr.RunQuery{Control: "S3.2"}, []string{"r-2", "r-1", "r-0"}},
+			"a resource":  {asr.RunQuery{Resource: "arn:aws:s3:::a"}, []string{"r-2", "r-0"}},
 			"a finding":   {asr.RunQuery{Finding: "f-1"}, []string{"r-1", "r-0"}},
-			"everything":  {asr.RunQuery{States: []asr.State{asr.StateClaimed}, Account: "111111111111", Control: "S3.2", Finding: "f-1"}, []string{"r-0"}},
+			"two fields":  {asr.RunQuery{States: []asr.State{asr.StateClaimed, asr.StateFailed}, Account: "222222222222"}, []string{"r-3", "r-2"}},
+			"everything":  {asr.RunQuery{States: []asr.State{asr.StateClaimed}, Account: "111111111111", Control: "S3.2", Resource: "arn:aws:s3:::a", Finding: "f-1"}, []string{"r-0"}},
 			"nothing":     {asr.RunQuery{Control: "S3.2", Finding: "f-3"}, nil},
+			"no such":     {asr.RunQuery{Resource: "arn:aws:s3:::"}, nil},
 			"not a glob":  {asr.RunQuery{Control: "S3%"}, nil},
 		} {
 			got, next, err := s.Runs(t.Context(), want.q)
@@ -113,6 +116,54 @@ var queries = []clause{
 			t.Errorf("pages of %d and %d findings, then %q", len(found), len(last), end)
 		}
 	}},
+}
+
+// Cursors come back from outside.
+var cursors = []clause{
+	{"a cursor that isn't one of the list's is an error", func(t *testing.T, s asr.Store) {
+		for n := range 2 {
+			put(t, s, newRun(fmt.Sprint("r-", n)))
+			putFinding(t, s, newFinding(fmt.Sprint("f-", n)))
+		}
+		_, runs, err := s.Runs(t.Context(), asr.RunQuery{Limit: 1})
+		noError(t, err)
+		_, findings, err := s.Findings(t.Context(), asr.FindingQuery{Limit: 1})
+		noError(t, err)
+		for _, cursor := range []string{"x", "e30", "bnVsbA", "'; DROP TABLE runs", "r-1", "f-1", runs[1:], runs[:len(runs)-1], findings + "A", runs + runs} {
+			wantRefused(t, s, cursor, cursor)
+		}
+		wantRefused(t, s, findings, runs)
+	}},
+	{"a cursor is for the query that it came from", func(t *testing.T, s asr.Store) {
+		for n := range 3 {
+			put(t, s, newRun(fmt.Sprint("r-", n)))
+			putFinding(t, s, newFinding(fmt.Sprint("f-", n)))
+		}
+		_, runs, err := s.Runs(t.Context(), asr.RunQuery{Account: "111111111111", Limit: 1})
+		noError(t, err)
+		_, findings, err := s.Findings(t.Context(), asr.FindingQuery{Account: "111111111111", Limit: 1})
+		noError(t, err)
+		wantRefused(t, s, runs, findings)
+		if got, _, err := s.Runs(t.Context(), asr.RunQuery{Account: "111111111111", Cursor: runs, Limit: 2}); err != nil || len(got) != 2 {
+			t.Errorf("another page size: %d runs, %v", len(got), err)
+		}
+		if got, _, err := s.Findings(t.Context(), asr.FindingQuery{Account: "111111111111", Cursor: findings, Limit: 2}); err != nil || len(got) != 2 {
+			t.Errorf("another page size: %d findings, %v", len(got), err)
+		}
+	}},
+}
+
+// wantRefused checks that neither list of all takes its cursor.
+func wantRefused(t *testing.T, s asr.Store, runs, findings string) {
+	t.Helper()
+	got, _, err := s.Runs(t.Context(), asr.RunQuery{Cursor: runs})
+	if asr.Classify(err) != asr.CodeBadInput || len(got) > 0 {
+		t.Errorf("runs after %q: %d, %v", runs, len(got), err)
+	}
+	found, _, err := s.Findings(t.Context(), asr.FindingQuery{Cursor: findings})
+	if asr.Classify(err) != asr.CodeBadInput || len(found) > 0 {
+		t.Errorf("findings after %q: %d, %v", findings, len(found), err)
+	}
 }
 
 // pages collects all pages.
