@@ -165,8 +165,24 @@ func (a *api) runs(r *http.Request, _ asr.Actor) (any, error) {
 	return Page[asr.Run]{Items: all, Next: next}, err
 }
 
+// Detail is all that is known of a run.
+type Detail struct {
+	Run     asr.Run       `json:"run"`
+	Records []asr.Record  `json:"records"`
+	Calls   []asr.APICall `json:"calls"`
+}
+
 func (a *api) run(r *http.Request, _ asr.Actor) (any, error) {
-	return a.Store.Run(r.Context(), r.PathValue("id"))
+	var d Detail
+	var err error
+	if d.Run, err = a.Store.Run(r.Context(), r.PathValue("id")); err != nil {
+		return nil, err
+	}
+	if d.Records, err = a.Store.Records(r.Context(), d.Run.ID); err != nil {
+		return nil, err
+	}
+	d.Calls, err = a.Store.Calls(r.Context(), d.Run.ID)
+	return d, err
 }
 
 // query is the request's, if it names nothing that isn't known: a filter that is

@@ -92,6 +92,10 @@ func (a *app) killStatus(cmd *cobra.Command, p *parts) error {
 	if err != nil {
 		return err
 	}
+	return a.printKill(reason)
+}
+
+func (a *app) printKill(reason string) error {
 	return a.print(map[string]any{"on": reason != "", "reason": reason}, func() {
 		if reason == "" {
 			fmt.Fprintln(a.out, "off: writes go on")

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"example.com/asr"
+	"example.com/asr/server"
 	"github.com/spf13/cobra"
 )
 
@@ -82,13 +83,6 @@ func runRows(runs []asr.Run) (rows [][]string) {
 	return rows
 }
 
-// runDetail is all that is known of a run.
-type runDetail struct {
-	Run     asr.Run       `json:"run"`
-	Records []asr.Record  `json:"records"`
-	Calls   []asr.APICall `json:"calls"`
-}
-
 func runsShow(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use: "show RUN", Short: "Show a run: plan, audit log and AWS calls", Args: cobra.ExactArgs(1),
@@ -98,7 +92,7 @@ func runsShow(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			d := runDetail{}
+			d := server.Detail{}
 			if d.Run, err = a.find(ctx, p, args[0]); err != nil {
 				return err
 			}
@@ -113,7 +107,7 @@ func runsShow(a *app) *cobra.Command {
 	}
 }
 
-func (a *app) printDetail(d runDetail) {
+func (a *app) printDetail(d server.Detail) {
 	a.printRun(d.Run)
 	fmt.Fprintln(a.out, "\nAudit log")
 	var rows [][]string

@@ -1,0 +1,166 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"testing"
+
+	"example.com/asr"
+	"example.com/asr/memory"
+	"example.com/asr/server"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+)
+
+// deployed is an asr with its API behind something that checks signatures as
+// far as that they are there, and one unit that turns switches on.
+type deployed struct {
+	t      *testing.T
+	engine *asr.Engine
+	store  *memory.Store
+	url    string
+	deny   bool
+}
+
+type switches struct{}
+
+func (switches) Match(f asr.Finding) (asr.Match, error) { return switches{}.Control(f.Control) }
+func (switches) Control(id string) (asr.Match, error) {
+	return asr.Match{Control: id, Remediation: "test-switch"}, nil
+}
+func (switches) Seal(s string) (string, error) { return s, nil }
+func (switches) Open(s string) (string, error) { return s, nil }
+func (switches) Decide(asr.Facts) (asr.Decision, bool) {
+	return asr.Decision{Mode: asr.ModeAsk, Reason: asr.ReasonRule, Rule: "all", Why: "rule all"}, true
+}
+func (switches) Params(asr.Facts) map[string]json.RawMessage { return nil }
+
+func newDeployed(t *testing.T) *deployed {
+	d := &deployed{t: t, store: memory.New()}
+	on := false
+	u := asr.Remediation{
+		Spec:     asr.Spec{ID: "test-switch", Version: 1, Scope: asr.ScopeResource, Resources: []string{"arn:{partition}:test:{region}:{account}:{name}"}},
+		Controls: map[string]json.RawMessage{"T.1": json.RawMessage(`{}`)},
+		Check:    func(asr.On) error { return nil },
+		Resolve:  func(_ context.Context, o asr.On) (asr.Target, error) { return o.Target, nil },
+		Read:     func(context.Context, asr.On) (json.RawMessage, error) { return fmt.Appendf(nil, `{"on":%v}`, on), nil },
+		Want:     func(asr.On, json.RawMessage) (json.RawMessage, error) { return json.RawMessage(`{"on":true}`), nil },
+		Write: func(_ context.Context, _ asr.On, _, to json.RawMessage) error {
+			on = strings.Contains(string(to), "true")
+			return nil
+		},
+		Keep:  func(asr.On, asr.Change) string { return "" },
+		Makes: func(asr.On, asr.Change) string { return "" },
+	}
+	d.engine = asr.New(asr.Config{Store: d.store, Remediations: []asr.Remediation{u}, Matcher: switches{}, Vault: switches{}, Policy: switches{}})
+	api := server.New(server.Config{Engine: d.engine, Store: d.store, Drive: d.drive, Who: func(*http.Request) (asr.Actor, error) {
+		return asr.Actor{Kind: "person", Name: "arn:aws:sts::111111111111:assumed-role/ops/ada", Verified: true}, nil
+	}})
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if scope := r.Header.Get("Authorization"); d.deny || !strings.Contains(scope, "/eu-west-1/lambda/aws4_request") || !strings.Contains(scope, "x-amz-security-token") {
+			w.WriteHeader(http.StatusForbidden)
+			fmt.Fprint(w, `{"Message":"Forbidden"}`)
+			return
+		}
+		api.ServeHTTP(w, r)
+	}))
+	t.Cleanup(s.Close)
+	d.url = s.URL
+	return d
+}
+
+// drive takes a run as far as it goes, as the state machine would.
+func (d *deployed) drive(ctx context.Context, id string) error {
+	for {
+		next, err := d.engine.Step(ctx, id)
+		if err != nil || next.Done {
+			return err
+		}
+	}
+}
+
+// asr runs a command line against it.
+func (d *deployed) asr(args ...string) (code int, out, errs string) {
+	d.t.Helper()
+	var o, e bytes.Buffer
+	a := &app{in: strings.NewReader(""), out: &o, errs: &e, given: &aws.Config{Region: "eu-west-1", Credentials: credentials.NewStaticCredentialsProvider("AKIA", "secret", "token")}}
+	cmd := root(a)
+	cmd.SetArgs(append([]string{"hub", "--api", d.url, "--data", d.t.TempDir()}, args...))
+	cmd.SetOut(&o)
+	cmd.SetErr(&e)
+	err := cmd.ExecuteContext(d.t.Context())
+	if err != nil {
+		a.complain(err)
+	}
+	return exitCode(err), o.String(), e.String()
+}
+
+func TestTheHubIsAskedAnsweredAndLookedAt(t *testing.T) {
+	d := newDeployed(t)
+	const resource = "arn:aws:test:eu-west-1:111111111111:s"
+	code, out, errs := d.asr("remediate", "--control", "T.1", "--resource", resource, "--yes")
+	id := strings.Fields(out + " - -")[1]
+	if code != exitDone || !strings.HasPrefix(id, "r-") {
+		t.Fatalf("remediate: %d %s %s", code, out, errs)
+	}
+	if code, out, errs = d.asr("runs", "--state", "awaiting_approval"); code != exitDone || !strings.Contains(out, id) || !strings.Contains(out, "T.1") {
+		t.Errorf("runs: %d %s %s", code, out, errs)
+	}
+	if code, out, _ = d.asr("approve", id); code != exitUsage || !strings.Contains(out, "on") {
+		t.Errorf("approve without --yes on no terminal: %d %s", code, out)
+	}
+	if code, out, errs = d.asr("approve", id, "--yes", "--why", "change 12"); code != exitDone || !strings.Contains(out, id) {
+		t.Fatalf("approve: %d %s %s", code, out, errs)
+	}
+	if code, out, errs = d.asr("show", id); code != exitDone || !strings.Contains(out, "verified") || !strings.Contains(out, "assumed-role/ops/ada") || !strings.Contains(out, "approved") {
+		t.Errorf("show: %d %s %s", code, out, errs)
+	}
+	if code, out, errs = d.asr("revert", id, "--yes"); code != exitDone {
+		t.Errorf("revert: %d %s %s", code, out, errs)
+	}
+	r, err := d.store.Run(t.Context(), id)
+	if err != nil || r.State != asr.StateReverted || r.Approval.Note != "change 12" {
+		t.Errorf("the run is %s, approved %+v: %v", r.State, r.Approval, err)
+	}
+	if code, out, errs = d.asr("reject", id, "--yes"); code != exitRefused || !strings.Contains(errs, "can't be stopped") {
+		t.Errorf("reject what has ended: %d %s %s", code, out, errs)
+	}
+}
+
+func TestTheHubsKillSwitchIsTurned(t *testing.T) {
+	d := newDeployed(t)
+	for _, step := range []struct{ args, want string }{{"status", "off: writes go on\n"}, {"on stop", "on: nothing is written: stop\n"}, {"status", "on: nothing is written: stop\n"}, {"off", "off: writes go on\n"}} {
+		if code, out, errs := d.asr(append([]string{"kill-switch"}, strings.Fields(step.args)...)...); code != exitDone || out != step.want {
+			t.Errorf("%s: %d %q %s", step.args, code, out, errs)
+		}
+	}
+}
+
+func TestAHubThatCantBeAskedIsExplained(t *testing.T) {
+	d := newDeployed(t)
+	d.deny = true
+	if code, _, errs := d.asr("runs"); code != exitFailed || !strings.Contains(errs, "lambda:InvokeFunctionUrl") {
+		t.Errorf("not allowed: %d %s", code, errs)
+	}
+	for _, url := range []string{"http://example.com", "ftp://x", "::"} {
+		d.url = url
+		if code, _, errs := d.asr("runs"); code != exitUsage || !strings.Contains(errs, "ApiUrl") {
+			t.Errorf("%s: %d %s", url, code, errs)
+		}
+	}
+	gone := httptest.NewServer(nil)
+	gone.Close()
+	d.url = gone.URL
+	if code, _, errs := d.asr("findings"); code != exitFailed || !strings.Contains(errs, "does not answer") {
+		t.Errorf("nobody there: %d %s", code, errs)
+	}
+	if os.Getenv("ASR_API") != "" {
+		t.Error("the test must not depend on ASR_API")
+	}
+}
