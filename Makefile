@@ -20,7 +20,7 @@ build: ## Build bin/asr
 	@go build -ldflags '-s -w -X main.version=$(VERSION)' -o bin/asr ./cmd/asr
 
 .PHONY: test
-test: venv generated vet lint unit race size ## All that CI checks
+test: venv generated vet lint unit race size templates-check ## All that CI checks
 
 .PHONY: unit
 unit: ## Run all tests
@@ -49,6 +49,19 @@ generate: ## Write the generated files anew
 generated: ## Fail if a generated file is not as it should be
 	@go run ./gen check
 	@go run ./gen/artifacts -check
+
+.PHONY: templates
+templates: ## Write the CloudFormation templates, and their picture, anew (needs Node)
+	@cd deploy && go run . -out ../templates -packed ../deployed/packed -docs ../docs/deploy
+
+.PHONY: templates-check
+templates-check: venv ## Fail if a template is not as deploy/ makes it, or cfn-lint finds something
+	@cd deploy && go vet ./... && go test ./...
+	@$(VENV)/bin/cfn-lint templates/*.yaml
+
+.PHONY: deploy
+deploy: ## Launch asr in an AWS organization: asks before it changes something (YES=1: doesn't)
+	@deploy/launch.sh
 
 .PHONY: size
 size: build ## Fail if the binary grows over 50 MB (50,000,000 bytes)

@@ -26,11 +26,16 @@ var stacks = []struct {
 	{"asr-runbooks", "asr: a Systems Manager Automation document for each remediation, which asks the hub. Optional, per account and Region.", runbooks},
 }
 
-// Synthesize builds all templates. The same code gives the same bytes.
-func Synthesize() ([]File, error) {
+// Synthesize builds all templates, and the page that shows them. The same code
+// gives the same bytes.
+func Synthesize() (templates []File, page File, err error) {
+	// The CDK's word on versions of Node is for who regenerates the templates with another than the one it was tried with.
+	if err := os.Setenv("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "20,22,24"); err != nil {
+		return nil, page, err
+	}
 	dir, err := os.MkdirTemp("", "asr-deploy-")
 	if err != nil {
-		return nil, err
+		return nil, page, err
 	}
 	defer func() { _ = os.RemoveAll(dir) }() // of the CDK's own files, which nobody needs
 	app := awscdk.NewApp(&awscdk.AppProps{
@@ -46,12 +51,21 @@ func Synthesize() ([]File, error) {
 			}),
 		})
 		if err := s.build(stack); err != nil {
-			return nil, fmt.Errorf("%s: %w", s.name, err)
+			return nil, page, fmt.Errorf("%s: %w", s.name, err)
 		}
 		awscdk.Tags_Of(stack).Add(jsii.String("app"), jsii.String("asr"), nil)
 	}
 	app.Synth(nil)
-	return rendered(dir)
+	if templates, err = rendered(dir); err != nil {
+		return nil, page, err
+	}
+	raw, err := os.ReadFile(filepath.Join(dir, "asr-hub.template.json"))
+	if err != nil {
+		return nil, page, err
+	}
+	page.Name = "architecture.md"
+	page.Text, err = picture(raw)
+	return templates, page, err
 }
 
 // rendered are the templates that the CDK left as JSON, as YAML.

@@ -74,7 +74,7 @@ func topicPolicy(stack awscdk.Stack, topic string, more ...any) {
 func deliveryRole(stack awscdk.Stack) {
 	awsiam.NewCfnRole(stack, str("DeliveryRole"), &awsiam.CfnRoleProps{
 		Path: str("/asr/"), RoleName: sub("asr-deliveries-${AWS::Region}"), Description: str("asr: SNS logs deliveries of the hub's topics"),
-		AssumeRolePolicyDocument: trust("sns.amazonaws.com", forThisAccount()),
+		AssumeRolePolicyDocument: trust("sns.amazonaws.com", nil),
 		Policies: policies(allow("LogDeliveries", []string{"logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"},
 			[]any{regional("logs", "log-group:sns/${AWS::Region}/${AWS::AccountId}/asr-hub-*"), regional("logs", "log-group:sns/${AWS::Region}/${AWS::AccountId}/asr-hub-*:*")}, nil)),
 	})
