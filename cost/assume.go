@@ -18,7 +18,7 @@ var Assumptions = []Assumption{
 	{"apply-seconds", 4, "seconds", "that each apply takes: sessions, reads, one write, commits, waits of up to five seconds"},
 	{"report-seconds", 1, "seconds", "that report takes: BatchUpdateFindings, one message, one metric"},
 	{"sync-seconds", 5, "seconds", "that sync takes for a page of 100 findings"},
-	{"sync-pages", 100, "pages", "that one sync invocation takes before its time is up"},
+	{"sync-pages", 50, "pages", "that one sync invocation takes before its five minutes are up"},
 	{"echoes", 3, "events a run", "that a run causes: its report comes back, Security Hub tells PASSED, the execution's end"},
 	{"event-writes", 12, "write units an event", "a finding of up to 3 KB and its keys in the indexes, written in a transaction, which counts twice"},
 	{"event-reads", 2, "read units an event", "the finding and the last run of its claim"},

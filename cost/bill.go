@@ -12,16 +12,17 @@ import (
 type Size struct {
 	Accounts     float64 `json:"accounts"`
 	Regions      float64 `json:"regions"`
-	Findings     float64 `json:"findings"`     // events of failed findings that come in: imports and updates
+	Findings     float64 `json:"findings"`     // failed findings of all accounts and Regions
+	Updates      float64 `json:"updates"`      // events of each a month: its import, and each later update
 	Remediations float64 `json:"remediations"` // runs that write once, without an approval
 }
 
 // Sizes are those of the existing solution's guide: 500 findings and 30
-// remediations for each account and Region a month.
+// remediations for each account and Region a month, each finding told once.
 var Sizes = map[string]Size{
-	"small":  {10, 1, 5_000, 300},
-	"medium": {100, 1, 50_000, 3_000},
-	"large":  {1_000, 10, 5_000_000, 300_000},
+	"small":  {10, 1, 5_000, 1, 300},
+	"medium": {100, 1, 50_000, 1, 3_000},
+	"large":  {1_000, 10, 5_000_000, 1, 300_000},
 }
 
 // Deployment is what the templates and the workflows say.
@@ -78,7 +79,7 @@ type Line struct {
 
 // Compute makes the bill of a size.
 func Compute(size Size, d Deployment, prices Prices) (Bill, error) {
-	for name, n := range map[string]float64{"accounts": size.Accounts, "Regions": size.Regions, "findings": size.Findings, "remediations": size.Remediations} {
+	for name, n := range map[string]float64{"accounts": size.Accounts, "Regions": size.Regions, "findings": size.Findings, "updates": size.Updates, "remediations": size.Remediations} {
 		if n < 0 || math.IsNaN(n) || math.IsInf(n, 0) {
 			return Bill{}, &asr.Error{Code: asr.CodeBadInput, Message: fmt.Sprintf("%v %s can't be meant", n, name), Do: "give a number of zero or more"}
 		}
@@ -145,8 +146,8 @@ func (u *usage) where(kind string) string {
 // lines are those of a size, and their sum.
 func lines(s Size, d Deployment, prices Prices) ([]Line, float64) {
 	u := &usage{d: d, prices: prices}
-	events := s.Findings + s.Remediations*assume("echoes") + 12*24*30*float64(min(len(d.Hub.Schedules), 1))
-	batches := math.Ceil(events / assume("batch"))
+	events := s.Findings*s.Updates + s.Remediations*assume("echoes")
+	batches := math.Ceil(events/assume("batch")) + scheduled(d.Hub.Schedules)
 	pages := math.Ceil(s.Findings/100) * assume("weeks")
 	pulls := math.Ceil(pages / assume("sync-pages"))
 	calls := batches + pulls + s.Remediations*tasks(d.Run)
@@ -157,12 +158,29 @@ func lines(s Size, d Deployment, prices Prices) ([]Line, float64) {
 	return u.lines, u.total
 }
 
+// scheduled are the calls a month of rules with a rate; those with a cron, which
+// run weekly, don't count.
+func scheduled(schedules []string) (calls float64) {
+	minutes := map[string]float64{"minute": 1, "hour": 60, "day": 24 * 60}
+	for _, s := range schedules {
+		var n float64
+		var unit string
+		if _, err := fmt.Sscanf(s, "rate(%g %s", &n, &unit); err != nil {
+			continue
+		}
+		if each := n * minutes[strings.TrimRight(unit, "s)")]; each > 0 {
+			calls += 30 * 24 * 60 / each
+		}
+	}
+	return calls
+}
+
 // driving is what moves findings and runs.
 func (u *usage) driving(s Size, events, batches, pages, calls float64) {
 	d := u.d
 	pulls := math.Ceil(pages / assume("sync-pages"))
 	u.add("transition", s.Remediations*d.Run.Transitions()+pulls*d.Sync.Transitions(), "%.0f a run (start, %s, end); %.0f for %.0f pages of the weekly sync", d.Run.Transitions(), strings.Join(d.Run.States, ", "), d.Sync.Transitions(), assume("sync-pages"))
-	u.add("lambda-request", calls, "%.0f a run; one for %.0f events; one for %.0f pages of the sync", tasks(d.Run), assume("batch"), assume("sync-pages"))
+	u.add("lambda-request", calls, "%.0f a run; one for %.0f events; one for %.0f pages of the sync; %.0f by schedule", tasks(d.Run), assume("batch"), assume("sync-pages"), scheduled(u.d.Hub.Schedules))
 	gbs := batches*assume("ingest-seconds")*d.Hub.Memory["ingest"] + pages*assume("sync-seconds")*d.Hub.Memory["sync"] + s.Remediations*d.runSeconds()
 	u.add("lambda-gbs", gbs, "%.2f a run, with each function's memory", d.runSeconds())
 	u.add("sqs-request", events+2*batches+assume("polls")*u.count("AWS::Lambda::EventSourceMapping", Size{}), "one send an event; a receive and a delete a batch; polling the empty queue")

@@ -62,7 +62,7 @@ func told(b Bill) (all []string) {
 func sizes() *rapid.Generator[Size] {
 	n := rapid.Float64Range(0, 1e7)
 	return rapid.Custom(func(t *rapid.T) Size {
-		return Size{math.Floor(n.Draw(t, "accounts")), math.Floor(n.Draw(t, "regions")), math.Floor(n.Draw(t, "findings")), math.Floor(n.Draw(t, "remediations"))}
+		return Size{math.Floor(n.Draw(t, "accounts")), math.Floor(n.Draw(t, "regions")), math.Floor(n.Draw(t, "findings")), rapid.Float64Range(0, 60).Draw(t, "updates"), math.Floor(n.Draw(t, "remediations"))}
 	})
 }
 
@@ -71,7 +71,7 @@ func TestMoreToDoNeverCostsLess(t *testing.T) {
 	d := deployment(t)
 	rapid.Check(t, func(t *rapid.T) {
 		a, more := sizes().Draw(t, "size"), sizes().Draw(t, "more")
-		b := Size{a.Accounts + more.Accounts, a.Regions + more.Regions, a.Findings + more.Findings, a.Remediations + more.Remediations}
+		b := Size{a.Accounts + more.Accounts, a.Regions + more.Regions, a.Findings + more.Findings, a.Updates + more.Updates, a.Remediations + more.Remediations}
 		small, large := bill(t, a, d), bill(t, b, d)
 		for i, l := range small.Lines {
 			if large.Lines[i].USD < l.USD {

@@ -72,3 +72,12 @@ func FuzzReadTemplate(f *testing.F) {
 		}
 	})
 }
+
+func TestRulesWithARateAreCalledSoOften(t *testing.T) {
+	t.Parallel()
+	for schedule, want := range map[string]float64{"rate(5 minutes)": 8640, "rate(1 hour)": 720, "rate(1 day)": 30, "cron(0 2 ? * SAT *)": 0, "rate(0 minutes)": 0, "rate(x)": 0} {
+		if got := scheduled([]string{schedule}); got != want {
+			t.Errorf("%s: %v calls a month, want %v", schedule, got, want)
+		}
+	}
+}
