@@ -179,25 +179,21 @@ func (a *API) page(ctx context.Context, f Filter, within period, token string) (
 }
 
 // ask reads one page by the API that the client is to use.
-func (a *API) ask(ctx context.Context, v1 *types.AwsSecurityFindingFilters, v2 *types.OcsfFindingFilters, token string) (page, error) {
+func (a *API) ask(ctx context.Context, v1 filters, v2 *types.OcsfFindingFilters, token string) (page, error) {
 	p := page{at: a.now()}
-	var next *string
+	if !a.V2 {
+		q := query{Filters: v1, MaxResults: pageSize, NextToken: token, SortCriteria: []map[string]string{{"Field": "UpdatedAt", "SortOrder": string(types.SortOrderDescending)}}}
+		if err := getFindings(ctx, a.Client, q, &p); err != nil {
+			return page{}, fmt.Errorf("GetFindings: %w", err)
+		}
+		return p, nil
+	}
+	in := &securityhub.GetFindingsV2Input{Filters: v2, MaxResults: aws.Int32(pageSize), SortCriteria: []types.SortCriterion{{Field: aws.String(string(types.OcsfDateFieldFindingInfoModifiedTimeDt)), SortOrder: types.SortOrderDescending}}}
 	if token != "" {
-		next = &token
+		in.NextToken = &token
 	}
-	operation, field := "GetFindings", "UpdatedAt"
-	if a.V2 {
-		operation, field = "GetFindingsV2", string(types.OcsfDateFieldFindingInfoModifiedTimeDt)
-	}
-	sorted := []types.SortCriterion{{Field: &field, SortOrder: types.SortOrderDescending}}
-	var err error
-	if a.V2 {
-		_, err = a.Client.GetFindingsV2(ctx, &securityhub.GetFindingsV2Input{Filters: v2, MaxResults: aws.Int32(pageSize), NextToken: next, SortCriteria: sorted}, p.keep(&securityhub.GetFindingsV2Output{}))
-	} else {
-		_, err = a.Client.GetFindings(ctx, &securityhub.GetFindingsInput{Filters: v1, MaxResults: aws.Int32(pageSize), NextToken: next, SortCriteria: sorted}, p.keep(&securityhub.GetFindingsOutput{}))
-	}
-	if err != nil {
-		return page{}, fmt.Errorf("%s: %w", operation, err)
+	if _, err := a.Client.GetFindingsV2(ctx, in, p.keep(&securityhub.GetFindingsV2Output{})); err != nil {
+		return page{}, fmt.Errorf("GetFindingsV2: %w", err)
 	}
 	return p, nil
 }
@@ -233,7 +229,7 @@ func (a *API) ByID(ctx context.Context, ids []string) (obs []asr.Observation, re
 
 func (a *API) named(ctx context.Context, ids []string, token string) (page, error) {
 	if !a.V2 {
-		return a.ask(ctx, &types.AwsSecurityFindingFilters{Id: equals(ids...)}, nil, token)
+		return a.ask(ctx, filters{}.with("Id", ids...), nil, token)
 	}
 	group := types.CompositeFilter{Operator: types.AllowedOperatorsOr}
 	for _, v := range equals(ids...) {

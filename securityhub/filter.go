@@ -104,14 +104,12 @@ func equals(values ...string) []types.StringFilter {
 }
 
 // v1 is the filter of GetFindings.
-func (f Filter) v1(p period) *types.AwsSecurityFindingFilters {
-	out := &types.AwsSecurityFindingFilters{
-		AwsAccountId: equals(f.Accounts...), Region: equals(f.Regions...), SeverityLabel: equals(captions(f.Severities, strings.ToUpper)...),
-		ComplianceSecurityControlId: equals(f.Controls...), ComplianceStatus: equals(f.Compliance...),
-		RecordState: equals(f.Records...), WorkflowStatus: equals(f.Workflow...),
-	}
+func (f Filter) v1(p period) filters {
+	out := filters{}.with("AwsAccountId", f.Accounts...).with("Region", f.Regions...).with("SeverityLabel", captions(f.Severities, strings.ToUpper)...).
+		with("ComplianceSecurityControlId", f.Controls...).with("ComplianceStatus", f.Compliance...).
+		with("RecordState", f.Records...).with("WorkflowStatus", f.Workflow...)
 	if d := p.dates(); d != nil {
-		out.UpdatedAt = []types.DateFilter{*d}
+		out["UpdatedAt"] = []map[string]string{{"Start": aws.ToString(d.Start), "End": aws.ToString(d.End)}}
 	}
 	return out
 }

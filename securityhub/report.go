@@ -20,7 +20,8 @@ const (
 
 // Updater is what a Reporter needs of Security Hub's client.
 type Updater interface {
-	GetFindings(context.Context, *securityhub.GetFindingsInput, ...func(*securityhub.Options)) (*securityhub.GetFindingsOutput, error)
+	// Look reads the findings with the id and the product's ARN.
+	Look(ctx context.Context, id, product string, opts ...func(*securityhub.Options)) ([]Seen, error)
 	BatchUpdateFindings(context.Context, *securityhub.BatchUpdateFindingsInput, ...func(*securityhub.Options)) (*securityhub.BatchUpdateFindingsOutput, error)
 	BatchUpdateFindingsV2(context.Context, *securityhub.BatchUpdateFindingsV2Input, ...func(*securityhub.Options)) (*securityhub.BatchUpdateFindingsV2Output, error)
 }
@@ -34,7 +35,7 @@ type Reporter struct {
 // NewReporter reports to the Security Hub of the configuration's account and
 // Region: the administrator's, in the Region that findings are aggregated in.
 func NewReporter(cfg aws.Config) *Reporter {
-	return &Reporter{Client: securityhub.NewFromConfig(cfg), Region: cfg.Region}
+	return &Reporter{Client: newUpdater(cfg), Region: cfg.Region}
 }
 
 // Report sets a finding's note and workflow status: by BatchUpdateFindings if
@@ -72,7 +73,7 @@ func (r *Reporter) v1(ctx context.Context, rep asr.Report, opts ...func(*securit
 	in := &securityhub.BatchUpdateFindingsInput{
 		FindingIdentifiers: []types.AwsSecurityFindingIdentifier{{Id: &rep.Finding, ProductArn: &product}},
 	}
-	suppressed := now.Workflow != nil && now.Workflow.Status == types.WorkflowStatusSuppressed
+	suppressed := now.Workflow.Status == types.WorkflowStatusSuppressed
 	if rep.Workflow != "" && !suppressed {
 		in.Workflow = &types.WorkflowUpdate{Status: types.WorkflowStatus(rep.Workflow)}
 	}
@@ -94,19 +95,17 @@ func (r *Reporter) v1(ctx context.Context, rep asr.Report, opts ...func(*securit
 }
 
 // look reads the finding as it is now.
-func (r *Reporter) look(ctx context.Context, id, product string, opts []func(*securityhub.Options)) (types.AwsSecurityFinding, error) {
-	out, err := r.Client.GetFindings(ctx, &securityhub.GetFindingsInput{Filters: &types.AwsSecurityFindingFilters{
-		Id: equals(id), ProductArn: equals(product),
-	}}, opts...)
+func (r *Reporter) look(ctx context.Context, id, product string, opts []func(*securityhub.Options)) (Seen, error) {
+	found, err := r.Client.Look(ctx, id, product, opts...)
 	if err != nil {
-		return types.AwsSecurityFinding{}, err
+		return Seen{}, err
 	}
-	for _, f := range out.Findings {
-		if aws.ToString(f.Id) == id && aws.ToString(f.ProductArn) == product {
+	for _, f := range found {
+		if f.ID == id && f.ProductARN == product {
 			return f, nil
 		}
 	}
-	return types.AwsSecurityFinding{}, refused("FindingNotFound", "GetFindings doesn't find it")
+	return Seen{}, refused("FindingNotFound", "GetFindings doesn't find it")
 }
 
 // fields are a finding's user-defined fields with ours among them: also the

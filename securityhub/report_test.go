@@ -18,7 +18,7 @@ import (
 // fakeUpdater is a Security Hub in one Region with one finding.
 type fakeUpdater struct {
 	region  string // where the finding is
-	finding types.AwsSecurityFinding
+	finding Seen
 	refuse  string // an ErrorCode
 	err     error
 	v1      []*securityhub.BatchUpdateFindingsInput
@@ -34,13 +34,12 @@ func (u *fakeUpdater) elsewhere(opts []func(*securityhub.Options)) bool {
 	return o.Region != u.region
 }
 
-func (u *fakeUpdater) GetFindings(_ context.Context, _ *securityhub.GetFindingsInput, opts ...func(*securityhub.Options)) (*securityhub.GetFindingsOutput, error) {
+func (u *fakeUpdater) Look(_ context.Context, _, _ string, opts ...func(*securityhub.Options)) ([]Seen, error) {
 	u.looks++
-	out := &securityhub.GetFindingsOutput{}
-	if !u.elsewhere(opts) {
-		out.Findings = []types.AwsSecurityFinding{{Id: aws.String("another"), ProductArn: u.finding.ProductArn}, u.finding}
+	if u.elsewhere(opts) {
+		return nil, u.err
 	}
-	return out, u.err
+	return []Seen{{ID: "another", ProductARN: u.finding.ProductARN}, u.finding}, u.err
 }
 
 func (u *fakeUpdater) BatchUpdateFindings(_ context.Context, in *securityhub.BatchUpdateFindingsInput, _ ...func(*securityhub.Options)) (*securityhub.BatchUpdateFindingsOutput, error) {
@@ -70,9 +69,9 @@ const productV1 = "arn:aws:securityhub:us-east-1::product/aws/securityhub"
 var productV2 = strings.Replace(productV1, "::product/", "::productv2/", 1)
 
 func fakeWith(status types.WorkflowStatus, fields map[string]string) *fakeUpdater {
-	return &fakeUpdater{region: "us-east-1", finding: types.AwsSecurityFinding{
-		Id: aws.String("f1"), ProductArn: aws.String(productV1), Workflow: &types.Workflow{Status: status}, UserDefinedFields: fields,
-	}}
+	u := &fakeUpdater{region: "us-east-1", finding: Seen{ID: "f1", ProductARN: productV1, UserDefinedFields: fields}}
+	u.finding.Workflow.Status = status
+	return u
 }
 
 func verified() asr.Report {
@@ -249,5 +248,22 @@ func TestANewReporterTalksToItsRegion(t *testing.T) {
 	r := NewReporter(aws.Config{Region: "eu-central-1"})
 	if r.Region != "eu-central-1" || r.Client == nil {
 		t.Errorf("%+v", r)
+	}
+}
+
+func TestTheFindingIsLookedAtByItsIDAndProduct(t *testing.T) {
+	t.Parallel()
+	api, hub := dial(t, func(r request) (int, string) {
+		return ok(`{"Findings":[{"Id":"f1","ProductArn":"` + productV1 + `","Workflow":{"Status":"SUPPRESSED"},"UserDefinedFields":{"team":"shop"},"Severity":"odd"}]}`)
+	})
+	got, err := updater{api.Client}.Look(t.Context(), "f1", productV1)
+	want := []Seen{{ID: "f1", ProductARN: productV1, UserDefinedFields: map[string]string{"team": "shop"}}}
+	want[0].Workflow.Status = types.WorkflowStatusSuppressed
+	if diff := cmp.Diff(want, got); diff != "" || err != nil {
+		t.Errorf("%v\n%s", err, diff)
+	}
+	is := func(v string) any { return []any{map[string]any{"Comparison": "EQUALS", "Value": v}} }
+	if diff := cmp.Diff(map[string]any{"Id": is("f1"), "ProductArn": is(productV1)}, hub.asked[0].Filters); diff != "" || hub.asked[0].Path != "/findings" {
+		t.Errorf("asked at %s\n%s", hub.asked[0].Path, diff)
 	}
 }
