@@ -50,13 +50,16 @@ generated: ## Fail if a generated file is not as it should be
 	@go run ./gen check
 	@go run ./gen/artifacts -check
 
+# The CDK warns of Node 20, which is what stable systems have, with a large banner each time.
+NODE20 := JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION=20
+
 .PHONY: templates
 templates: ## Write the CloudFormation templates, and their picture, anew (needs Node)
-	@cd deploy && go run . -out ../templates -packed ../deployed/packed -docs ../docs/deploy
+	@cd deploy && $(NODE20) go run . -out ../templates -packed ../deployed/packed -docs ../docs/deploy
 
 .PHONY: templates-check
 templates-check: venv ## Fail if a template is not as deploy/ makes it, or cfn-lint finds something
-	@cd deploy && go vet ./... && go test ./...
+	@cd deploy && go vet ./... && $(NODE20) go test ./...
 	@$(VENV)/bin/cfn-lint templates/*.yaml
 
 .PHONY: deploy

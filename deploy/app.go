@@ -29,10 +29,6 @@ var stacks = []struct {
 // Synthesize builds all templates, and the page that shows them. The same code
 // gives the same bytes.
 func Synthesize() (templates []File, page File, err error) {
-	// The CDK's word on versions of Node is for who regenerates the templates with another than the one it was tried with.
-	if err := os.Setenv("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "20,22,24"); err != nil {
-		return nil, page, err
-	}
 	dir, err := os.MkdirTemp("", "asr-deploy-")
 	if err != nil {
 		return nil, page, err

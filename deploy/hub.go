@@ -8,6 +8,9 @@ import (
 func hub(stack awscdk.Stack) error {
 	parameters(stack, hubParameters())
 	hubConditions(stack)
+	if err := lifetimeMapping(stack); err != nil {
+		return err
+	}
 	key(stack)
 	storage(stack)
 	topics(stack)
@@ -73,7 +76,7 @@ func hubParameters() []paramGroup {
 			yesNo("Api", "API", "Whether the HTTP API has an address. Only principals of IAM reach it, and only those allowed to.", "yes"),
 		}},
 		{"Data and notifications", []param{
-			{id: "RetentionDays", label: "Retention", description: "How many days runs, findings and logs are kept. Control CloudWatch.16 asks for a year.", kind: "Number", value: "365", allowed: []string{"30", "60", "90", "120", "150", "180", "365", "400", "545", "731", "1096", "1827", "2557", "3653"}},
+			{id: "RetentionDays", label: "Retention", description: "How many days runs, findings and logs are kept. Control CloudWatch.16 asks for a year.", kind: "Number", value: "365", allowed: retentions},
 			{id: "ApprovalHours", label: "Approvals wait", description: "After how many hours a run that nobody approved is cancelled.", kind: "Number", value: "72", least: 1, most: 720},
 			yesNo("EncryptWithKMS", "Own KMS key", "Whether data is encrypted with a KMS key of the hub's own, about 1 USD a month. Without it AWS's own keys are used, and the topic of alarms isn't encrypted, since alarms can't publish with AWS's key.", "yes"),
 			{id: "NotificationEmail", label: "E-mail", description: "Who is told of outcomes and alarms by e-mail. Empty: nobody.", pattern: `^$|^[^\s@]+@[^\s@]+\.[^\s@]+$`, wrong: "an e-mail address or nothing"},

@@ -29,26 +29,26 @@ func (f function) id() string { return logical(f.name) + "Function" }
 func logical(name string) string { return string(name[0]-'a'+'A') + name[1:] }
 
 func hubFunctions() []function {
-	steps := grants(tableRW(), vaultRead(), bucketRead("policy.yaml", "playbooks/*"), bucketLarge(), policyRead(), members())
-	stepEnv := []string{"ASR_TABLE", "ASR_BUCKET", "ASR_VAULT_SECRET", "ASR_POLICY", "ASR_PLAYBOOKS", "ASR_ROLE", "ASR_EXTERNAL_ID", "ASR_ORGANIZATION", "ASR_RETENTION_DAYS", "ASR_APPROVAL_HOURS"}
+	env := func(more ...string) []string {
+		return append([]string{"ASR_TABLE", "ASR_BUCKET", "ASR_VAULT_SECRET", "ASR_POLICY", "ASR_PLAYBOOKS_OFF", "ASR_RETENTION_DAYS", "ASR_APPROVAL_HOURS"}, more...)
+	}
+	may := func(more ...[]any) []any {
+		return grants(append([][]any{tableRW(), vaultRead(), settings(), largeItems(), policyRead()}, more...)...)
+	}
+	steps, stepEnv := may(members()), env("ASR_ROLE", "ASR_EXTERNAL_ID")
 	return []function{
 		{name: "ingest", title: "takes in findings, requests and answers, and starts runs", timeout: ingestTimeout, memory: 512,
-			env: []string{"ASR_TABLE", "ASR_BUCKET", "ASR_VAULT_SECRET", "ASR_POLICY", "ASR_PLAYBOOKS", "ASR_RUN_MACHINE", "ASR_ROLE", "ASR_ORGANIZATION", "ASR_RETENTION_DAYS", "ASR_APPROVAL_HOURS", "ASR_SECURITYHUB_V2"},
-			may: grants(tableRW(), vaultRead(), bucketRead("policy.yaml", "playbooks/*"), bucketLarge(), policyRead(), consume(), start("asr-hub-run"))},
+			env: env("ASR_RUN_MACHINE"), may: may(consume(), start("asr-hub-run"))},
 		{name: "plan", title: "plans a run: reads, compares, decides", timeout: 300, memory: 512, env: stepEnv, may: steps},
 		{name: "apply", title: "makes a run's change, verifies it, or puts it back", timeout: 300, memory: 512, env: stepEnv, may: steps},
 		{name: "report", title: "tells Security Hub, people and runbooks what became of a run", timeout: 120, memory: 512, async: true,
-			env: []string{"ASR_TABLE", "ASR_BUCKET", "ASR_VAULT_SECRET", "ASR_TOPIC", "ASR_RUN_MACHINE", "ASR_ROLE", "ASR_EXTERNAL_ID", "ASR_SECURITYHUB_V2", "ASR_RETENTION_DAYS"},
-			may: grants(tableRW(), vaultRead(), bucketLarge(), findings(true), publish(), members(), start("asr-hub-run"))},
+			env: env("ASR_TOPIC", "ASR_RUN_MACHINE", "ASR_ROLE", "ASR_EXTERNAL_ID"), may: may(findings(true), publish(), members(), start("asr-hub-run"))},
 		{name: "sync", title: "fetches findings page by page", timeout: 300, memory: 512,
-			env: []string{"ASR_TABLE", "ASR_BUCKET", "ASR_VAULT_SECRET", "ASR_POLICY", "ASR_PLAYBOOKS", "ASR_RUN_MACHINE", "ASR_ROLE", "ASR_ORGANIZATION", "ASR_RETENTION_DAYS", "ASR_APPROVAL_HOURS", "ASR_SECURITYHUB_V2"},
-			may: grants(tableRW(), vaultRead(), bucketRead("policy.yaml", "playbooks/*"), bucketLarge(), policyRead(), findings(false), start("asr-hub-run"))},
+			env: env("ASR_RUN_MACHINE", "ASR_SECURITYHUB_V2"), may: may(findings(false), start("asr-hub-run"))},
 		{name: "api", title: "answers the HTTP API", timeout: 29, memory: 512,
-			env: []string{"ASR_TABLE", "ASR_BUCKET", "ASR_VAULT_SECRET", "ASR_POLICY", "ASR_PLAYBOOKS", "ASR_RUN_MACHINE", "ASR_ORGANIZATION", "ASR_RETENTION_DAYS", "ASR_APPROVAL_HOURS"},
-			may: grants(tableRW(), vaultRead(), bucketRead("policy.yaml", "playbooks/*"), bucketLarge(), policyRead(), start("asr-hub-run"))},
+			env: env("ASR_RUN_MACHINE"), may: may(start("asr-hub-run"))},
 		{name: "setup", title: "makes and removes Security Hub's custom actions, and starts the first sync", timeout: 300, memory: 256, async: true,
-			env: []string{"ASR_SYNC_MACHINE", "ASR_ACTION_PREFIX"},
-			may: grants(actionTargets(), start("asr-hub-sync"))},
+			env: []string{"ASR_SYNC_MACHINE"}, may: grants(actionTargets(), start("asr-hub-sync"))},
 	}
 }
 
@@ -100,10 +100,10 @@ func number(parameter string) *float64 { return awscdk.Token_AsNumber(awscdk.Fn_
 // environment is what a function reads: what it needs, and no more.
 func (f function) environment() obj {
 	values := obj{
-		"ASR_TABLE": ref("Table"), "ASR_BUCKET": ref("Bucket"), "ASR_VAULT_SECRET": ref("VaultSecret"), "ASR_POLICY": policyLocation(), "ASR_PLAYBOOKS": chosenPlaybooks(),
-		"ASR_RUN_MACHINE": machineARN("asr-hub-run"), "ASR_SYNC_MACHINE": choose("UseSyncOnDeploy", machineARN("asr-hub-sync"), ""), "ASR_ACTION_PREFIX": actionARN(""),
+		"ASR_TABLE": ref("Table"), "ASR_BUCKET": ref("Bucket"), "ASR_VAULT_SECRET": ref("VaultSecret"), "ASR_POLICY": policyLocation(), "ASR_PLAYBOOKS_OFF": playbooksOff(),
+		"ASR_RUN_MACHINE": machineARN("asr-hub-run"), "ASR_SYNC_MACHINE": choose("UseSyncOnDeploy", machineARN("asr-hub-sync"), ""),
 		"ASR_ROLE": "arn:{partition}:iam::{account}:role/asr-member", "ASR_EXTERNAL_ID": ref("ExternalId"), "ASR_TOPIC": ref("OutcomesTopic"), "ASR_RETENTION_DAYS": ref("RetentionDays"),
-		"ASR_APPROVAL_HOURS": ref("ApprovalHours"), "ASR_SECURITYHUB_V2": choose("UseSecurityHubV2", "true", "false"), "ASR_ORGANIZATION": ref("OrganizationId"),
+		"ASR_APPROVAL_HOURS": ref("ApprovalHours"), "ASR_SECURITYHUB_V2": choose("UseSecurityHubV2", "true", "false"),
 	}
 	env := obj{"ASR_FUNCTION": f.name, "ASR_LOG_LEVEL": ref("LogLevel")}
 	for _, name := range f.env {
@@ -112,10 +112,10 @@ func (f function) environment() obj {
 	return env
 }
 
-func chosenPlaybooks() obj {
+func playbooksOff() obj {
 	var names []any
 	for _, p := range playbooks {
-		names = append(names, only(p.condition, p.name))
+		names = append(names, choose(p.condition, "", p.name))
 	}
 	return obj{"Fn::Join": []any{",", names}}
 }

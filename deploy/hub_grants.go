@@ -11,7 +11,7 @@ func grants(all ...[]any) (flat []any) {
 
 func tableRW() []any {
 	return []any{allow("Store", []string{
-		"dynamodb:BatchGetItem", "dynamodb:BatchWriteItem", "dynamodb:ConditionCheckItem", "dynamodb:DeleteItem",
+		"dynamodb:BatchGetItem", "dynamodb:ConditionCheckItem", "dynamodb:DeleteItem",
 		"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem",
 	}, []any{arnOf("Table"), sub("${Table.Arn}/index/*")}, nil)}
 }
@@ -20,20 +20,17 @@ func vaultRead() []any {
 	return []any{allow("VaultKey", "secretsmanager:GetSecretValue", ref("VaultSecret"), nil)}
 }
 
-// bucketRead also lists, so that what isn't there is told from what may not be read.
-func bucketRead(keys ...string) []any {
-	var objects []any
-	for _, k := range keys {
-		objects = append(objects, sub("${Bucket.Arn}/"+k))
-	}
+// settings are the policy file and the organization's own playbooks. They are
+// also listed, so that what isn't there is told from what may not be read.
+func settings() []any {
 	return []any{
-		allow("Settings", "s3:GetObject", objects, nil),
+		allow("Settings", "s3:GetObject", []any{sub("${Bucket.Arn}/policy.yaml"), sub("${Bucket.Arn}/playbooks/*")}, nil),
 		allow("ListSettings", "s3:ListBucket", arnOf("Bucket"), nil),
 	}
 }
 
-func bucketLarge() []any {
-	return []any{allow("LargeItems", []string{"s3:GetObject", "s3:PutObject"}, sub("${Bucket.Arn}/large/*"), nil)}
+func largeItems() []any {
+	return []any{allow("LargeItems", []string{"s3:DeleteObject", "s3:GetObject", "s3:PutObject"}, sub("${Bucket.Arn}/large/*"), nil)}
 }
 
 // policyRead is for a policy file in another bucket of this account.

@@ -1,19 +1,58 @@
 package main
 
 import (
+	"strconv"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsdynamodb"
+
+	"example.com/asr/dynamo/schema"
 )
 
-// schema gives the table its keys and indexes.
-func schema(table *awsdynamodb.CfnTableProps) *awsdynamodb.CfnTableProps {
-	key := func(name, kind string) any {
-		return &awsdynamodb.CfnTable_KeySchemaProperty{AttributeName: &name, KeyType: &kind}
+// keyed gives the table its keys and indexes.
+func keyed(table *awsdynamodb.CfnTableProps) *awsdynamodb.CfnTableProps {
+	var attributes, indexes []any
+	for _, name := range schema.Table.Attributes() {
+		attributes = append(attributes, &awsdynamodb.CfnTable_AttributeDefinitionProperty{AttributeName: &name, AttributeType: str("S")})
 	}
-	attribute := func(name string) any {
-		return &awsdynamodb.CfnTable_AttributeDefinitionProperty{AttributeName: &name, AttributeType: str("S")}
+	for _, i := range schema.Table.Indexes {
+		indexes = append(indexes, &awsdynamodb.CfnTable_GlobalSecondaryIndexProperty{
+			IndexName: &i.Name, KeySchema: keys(i.Hash, i.Range), Projection: &awsdynamodb.CfnTable_ProjectionProperty{ProjectionType: str("KEYS_ONLY")},
+		})
 	}
-	table.KeySchema = []any{key("pk", "HASH"), key("sk", "RANGE")}
-	table.AttributeDefinitions = []any{attribute("pk"), attribute("sk")}
-	table.TimeToLiveSpecification = &awsdynamodb.CfnTable_TimeToLiveSpecificationProperty{AttributeName: str("expires"), Enabled: true}
+	table.KeySchema, table.AttributeDefinitions, table.GlobalSecondaryIndexes = keys(schema.Table.Hash, schema.Table.Range), attributes, indexes
+	table.TimeToLiveSpecification = &awsdynamodb.CfnTable_TimeToLiveSpecificationProperty{AttributeName: str(schema.Table.TTL), Enabled: true}
 	return table
+}
+
+func keys(hash, sort string) []any {
+	all := []any{&awsdynamodb.CfnTable_KeySchemaProperty{AttributeName: &hash, KeyType: str("HASH")}}
+	if sort != "" {
+		all = append(all, &awsdynamodb.CfnTable_KeySchemaProperty{AttributeName: &sort, KeyType: str("RANGE")})
+	}
+	return all
+}
+
+// retentions are what CloudWatch Logs takes, in days.
+var retentions = []string{"30", "60", "90", "120", "150", "180", "365", "400", "545", "731", "1096", "1827", "2557", "3653"}
+
+// lifetimes is the mapping from the retention to the days after which S3 may
+// delete large items of what has ended: CloudFormation can't calculate.
+const lifetimes = "Lifetimes"
+
+func lifetimeMapping(stack awscdk.Stack) error {
+	days := map[string]*map[string]any{}
+	for _, r := range retentions {
+		n, err := strconv.Atoi(r)
+		if err != nil {
+			return err
+		}
+		days[r] = &map[string]any{"Days": strconv.Itoa(schema.LifetimeDays(n))}
+	}
+	awscdk.NewCfnMapping(stack, str(lifetimes), &awscdk.CfnMappingProps{Mapping: &days})
+	return nil
+}
+
+func lifetime() obj {
+	return obj{"Fn::FindInMap": []any{lifetimes, ref("RetentionDays"), "Days"}}
 }

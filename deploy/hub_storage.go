@@ -7,6 +7,8 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssecretsmanager"
 	"github.com/aws/jsii-runtime-go"
+
+	"example.com/asr/dynamo/schema"
 )
 
 // keyARN is the key's, where a policy or property needs one.
@@ -44,7 +46,7 @@ func storage(stack awscdk.Stack) {
 }
 
 func table(stack awscdk.Stack) {
-	kept(awsdynamodb.NewCfnTable(stack, str("Table"), schema(&awsdynamodb.CfnTableProps{
+	kept(awsdynamodb.NewCfnTable(stack, str("Table"), keyed(&awsdynamodb.CfnTableProps{
 		TableName: str("asr-hub"), BillingMode: str("PAY_PER_REQUEST"), DeletionProtectionEnabled: jsii.Bool(true),
 		PointInTimeRecoverySpecification: &awsdynamodb.CfnTable_PointInTimeRecoverySpecificationProperty{PointInTimeRecoveryEnabled: jsii.Bool(true)},
 		SseSpecification:                 raw(choose("UseKMS", obj{"SSEEnabled": true, "SSEType": "KMS", "KMSMasterKeyId": keyARN()}, none())),
@@ -64,7 +66,7 @@ func buckets(stack awscdk.Stack) {
 	})
 	set(logs, "BucketEncryption", plain) // S3 delivers access logs to nothing else
 	data := bucket(stack, "Bucket", bucketName, uploads,
-		obj{"Id": "old-large-items", "Status": "Enabled", "Prefix": "large/", "ExpirationInDays": ref("RetentionDays")},
+		obj{"Id": "old-large-items", "Status": "Enabled", "Prefix": schema.Ended, "ExpirationInDays": lifetime()},
 		obj{"Id": "former-versions", "Status": "Enabled", "NoncurrentVersionExpiration": obj{"NoncurrentDays": 90}})
 	set(data, "BucketEncryption", choose("UseKMS", encryption(obj{"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": keyARN()}, true), plain))
 	set(data, "LoggingConfiguration", obj{"DestinationBucketName": ref("LogBucket"), "LogFilePrefix": "asr-hub/"})
