@@ -170,7 +170,9 @@ func document(statements ...any) obj {
 
 // denyPlain refuses whoever comes without TLS.
 func denyPlain(action string, resources any) obj {
-	return by(obj{"AWS": "*"}, statement("DenyWithoutTLS", "Deny", action, resources, obj{"Bool": obj{"aws:SecureTransport": "false"}}))
+	s := statement("DenyWithoutTLS", "Deny", action, resources, obj{"Bool": obj{"aws:SecureTransport": "false"}})
+	s["Principal"] = "*"
+	return s
 }
 
 // trust lets a service of AWS assume a role for this account only.
