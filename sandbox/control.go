@@ -81,6 +81,7 @@ func (g *gateway) control() http.Handler {
 		}
 		reply(w, nil, err)
 	})
+	g.automations(m)
 	return ownOnly(m)
 }
 

@@ -29,6 +29,7 @@ def ours(f):
 
 
 applied = set()
+port = 0  # that moto listens on
 
 
 def apply(service):
@@ -43,10 +44,14 @@ class Hooks:
     """Our own paths before moto's, and the mark on moto's answers."""
 
     def __init__(self, app):
-        from patches import dates, iam
+        from patches import automation, cloudformation_types, dates, iam
 
         self.app = app
-        self.paths = {"/_sandbox/backdate": dates.backdate, "/_sandbox/allowed": iam.allowed}
+        self.paths = {
+            "/_sandbox/backdate": dates.backdate, "/_sandbox/allowed": iam.allowed,
+            "/_sandbox/cfnresponse": cloudformation_types.response,
+            "/_sandbox/automate": automation.program, "/_sandbox/automation": automation.enter,
+        }
 
     def __call__(self, environ, start):
         hook = self.paths.get(environ["PATH_INFO"])

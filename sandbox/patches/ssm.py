@@ -1,4 +1,4 @@
-from patches import ours
+from patches import automation, ours
 
 SHARING = "/ssm/documents/console/public-sharing-permission"
 HOST_MANAGEMENT = "/ssm/managed-instance/default-ec2-instance-management-role"
@@ -16,6 +16,7 @@ SETTINGS = {
 def apply():
     service_settings()
     instance_information()
+    automation.apply()
 
 
 def service_settings():
