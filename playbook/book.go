@@ -31,6 +31,7 @@ type Book struct {
 	refs      map[string]*playbook
 	rules     lookup
 	types     lookup
+	documents map[string]*Document // by the remediation's id
 }
 
 // playbook is one playbook, out of one file or of several that name it.
@@ -100,7 +101,7 @@ type Entry struct {
 // are *asr.Error with CodeBadInput, joined, one per mistake.
 func Load(dirs ...string) (*Book, error) {
 	r := &reader{}
-	b := &Book{refs: map[string]*playbook{}}
+	b := &Book{refs: map[string]*playbook{}, documents: map[string]*Document{}}
 	data, err := fs.Sub(embedded, "data")
 	if err != nil {
 		return nil, err
@@ -172,6 +173,7 @@ func (b *Book) index(r *reader) {
 	}
 	b.adopt()
 	b.check(r)
+	b.answer(r)
 }
 
 // adopt makes security controls of those that only a standard's entry gives a

@@ -39,14 +39,15 @@ func (r *reader) playbook(b *Book, text []byte) {
 	}
 	p := b.named(name)
 	r.Fields(root, "", map[string]func(string, *yaml.Node){
-		"playbook": func(string, *yaml.Node) {}, // read already
-		"title":    func(at string, n *yaml.Node) { p.title = r.Text(n, at) },
-		"aliases":  func(at string, n *yaml.Node) { p.aliases = append(p.aliases, r.texts(n, at)...) },
-		"standard": func(at string, n *yaml.Node) { r.standard(p, n, at) },
-		"prefixes": func(at string, n *yaml.Node) { p.prefixes = append(p.prefixes, r.texts(n, at)...) },
-		"controls": func(string, *yaml.Node) {}, // below: they depend on the standard
-		"rules":    func(at string, n *yaml.Node) { p.rules = r.entries(p, p.rules, n, at) },
-		"types":    func(at string, n *yaml.Node) { p.types = r.entries(p, p.types, n, at) },
+		"playbook":  func(string, *yaml.Node) {}, // read already
+		"title":     func(at string, n *yaml.Node) { p.title = r.Text(n, at) },
+		"aliases":   func(at string, n *yaml.Node) { p.aliases = append(p.aliases, r.texts(n, at)...) },
+		"standard":  func(at string, n *yaml.Node) { r.standard(p, n, at) },
+		"prefixes":  func(at string, n *yaml.Node) { p.prefixes = append(p.prefixes, r.texts(n, at)...) },
+		"controls":  func(string, *yaml.Node) {}, // below: they depend on the standard
+		"rules":     func(at string, n *yaml.Node) { p.rules = r.entries(p, p.rules, n, at) },
+		"types":     func(at string, n *yaml.Node) { p.types = r.entries(p, p.types, n, at) },
+		"documents": func(at string, n *yaml.Node) { r.documents(b, n, at) },
 	})
 	if n := yamlfile.Child(root, "controls"); n != nil {
 		p.controls = r.entries(p, p.controls, n, "controls")
