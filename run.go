@@ -160,6 +160,9 @@ func (r *Run) on() On {
 	if r.Intent != nil {
 		on.Call.Token = r.Intent.Token
 	}
+	if len(r.Findings) > 0 {
+		on.Call.Finding = r.Findings[0]
+	}
 	return on
 }
 

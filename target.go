@@ -26,9 +26,10 @@ type On struct {
 
 // Call is what a Write may need to know about the run that it belongs to.
 type Call struct {
-	Run   string // the run's id
-	Token string // the same for every try of one step: a client request token
-	Actor Actor  // who wanted it
+	Run     string // the run's id
+	Token   string // the same for every try of one step: a client request token
+	Actor   Actor  // who wanted it
+	Finding string // the finding that the run was first started for; "" if for none
 }
 
 // OwnerTag is the key of the tag that things made by a run carry; its value is
