@@ -169,7 +169,7 @@ func TestRunbooksAreAsSystemsManagerWantsThem(t *testing.T) {
 		if err := yaml.Unmarshal(text, &doc); err != nil {
 			t.Fatalf("%s: %v", u.Spec.ID, err)
 		}
-		known := map[string]bool{"automation:EXECUTION_ID": true, "global:REGION": true}
+		known := map[string]bool{"automation:EXECUTION_ID": true, "global:REGION": true, "global:ACCOUNT_ID": true, "global:AWS_PARTITION": true}
 		for name, p := range doc.Parameters {
 			known[name] = true
 			re, err := regexp.Compile(p.AllowedPattern)
@@ -185,7 +185,7 @@ func TestRunbooksAreAsSystemsManagerWantsThem(t *testing.T) {
 			}
 		}
 		for _, s := range doc.MainSteps {
-			if !stepName.MatchString(s.Name) || !slices.Contains([]string{"aws:executeAwsApi", "aws:executeScript", "aws:pause"}, s.Action) || s.OnFailure != "Abort" {
+			if !stepName.MatchString(s.Name) || !slices.Contains([]string{"aws:executeAwsApi", "aws:executeScript", "aws:approve"}, s.Action) || s.OnFailure != "Abort" {
 				t.Errorf("%s: step %+v", u.Spec.ID, s)
 			}
 			for _, o := range s.Outputs {
