@@ -18,6 +18,7 @@ import (
 	"example.com/asr/securityhub"
 	"example.com/asr/sessions"
 	"example.com/asr/sqlite"
+	"example.com/asr/ssmdoc"
 	"example.com/asr/vault"
 	"example.com/asr/worker"
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -91,7 +92,9 @@ func (a *app) open(ctx context.Context) (*parts, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.units = catalog.All(p.sessions.Dial)
+	if p.units, err = ssmdoc.With(catalog.All(p.sessions.Dial), p.book, p.sessions.Dial); err != nil {
+		return nil, err
+	}
 	c := asr.Config{Store: p.store, Remediations: p.units, Matcher: p.book, Vault: p.vault, Rules: configrules.Reader{Dial: p.sessions.Dial}}
 	if p.policy != nil {
 		c.Policy = p.policy
@@ -130,6 +133,16 @@ func (a *app) dataDir() (string, error) {
 		return "", &asr.Error{Code: asr.CodeBadInput, Message: "the data folder can't be made", Do: "name another one with --data", Err: err}
 	}
 	return dir, nil
+}
+
+// known are the playbooks and all remediations there are, bound to nothing.
+func (a *app) known() (*playbook.Book, []asr.Remediation, error) {
+	book, err := a.openBook()
+	if err != nil {
+		return nil, nil, err
+	}
+	units, err := ssmdoc.With(catalog.All(nil), book, nil)
+	return book, units, err
 }
 
 func (a *app) openBook() (*playbook.Book, error) {

@@ -43,11 +43,19 @@ func controlsCommand(a *app) *cobra.Command {
 
 // coverage needs no account: units are bound to nothing.
 func (a *app) coverage() ([]render.Row, error) {
-	book, err := a.openBook()
+	book, units, err := a.known()
 	if err != nil {
 		return nil, err
 	}
-	return render.Coverage(book.Entries(), catalog.All(nil), catalog.Emulated()), nil
+	rows := render.Coverage(book.Entries(), units, catalog.Emulated())
+	for _, d := range book.Documents() {
+		for i := range rows {
+			if rows[i].Remediation == d.ID {
+				rows[i].Proven = "nothing: document of " + d.Source
+			}
+		}
+	}
+	return rows, nil
 }
 
 func (a *app) printControls(all []render.Row) {
@@ -98,7 +106,10 @@ func explainCommand(a *app) *cobra.Command {
 
 // lookup finds a remediation by its id or by a control's.
 func (a *app) lookup(id string) (asr.Remediation, asr.Match, error) {
-	units := catalog.All(nil)
+	book, units, err := a.known()
+	if err != nil {
+		return asr.Remediation{}, asr.Match{}, err
+	}
 	find := func(id string) (asr.Remediation, bool) {
 		i := slices.IndexFunc(units, func(u asr.Remediation) bool { return u.Spec.ID == id })
 		if i < 0 {
@@ -108,10 +119,6 @@ func (a *app) lookup(id string) (asr.Remediation, asr.Match, error) {
 	}
 	if u, ok := find(id); ok {
 		return u, asr.Match{}, nil
-	}
-	book, err := a.openBook()
-	if err != nil {
-		return asr.Remediation{}, asr.Match{}, err
 	}
 	m, err := book.Control(id)
 	if err != nil {

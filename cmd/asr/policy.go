@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"example.com/asr"
-	"example.com/asr/catalog"
 	"example.com/asr/policy"
 	"github.com/spf13/cobra"
 )
@@ -58,9 +57,9 @@ func policyLint(a *app) *cobra.Command {
 
 // lintContext is what the playbooks and the catalogue know.
 func (a *app) lintContext() (policy.LintContext, error) {
-	book, err := a.openBook()
+	book, all, err := a.known()
 	units := map[string]asr.Remediation{}
-	for _, u := range catalog.All(nil) {
+	for _, u := range all {
 		units[u.Spec.ID] = u
 	}
 	if err != nil {
