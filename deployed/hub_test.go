@@ -246,3 +246,25 @@ func TestTheDashboardIsJSONOfOurMetrics(t *testing.T) {
 		}
 	}
 }
+
+func TestSwitchesLeaveThingsAway(t *testing.T) {
+	t.Parallel()
+	tt := committed(t, "asr-hub.yaml")
+	for id, given := range map[string]string{
+		"ApiUrl": "Api", "SecurityHubActions": "CustomActions", "ActionsRule": "CustomActions", "FindingsV2Rule": "SecurityHubV2", "Key": "EncryptWithKMS",
+	} {
+		for _, value := range []string{"yes", "no"} {
+			d := tt.deploy(t, given+"="+value)
+			made := slices.ContainsFunc(d.resources(), func(r resource) bool { return r.id == id })
+			if made != (value == "yes") {
+				t.Errorf("%s=%s: %s is made: %v", given, value, id, made)
+			}
+		}
+	}
+	if mails := len(tt.deploy(t).resources("AWS::SNS::Subscription")); mails != 0 {
+		t.Errorf("%d subscriptions of nobody", mails)
+	}
+	if sync := tt.deploy(t, "SyncOnDeploy=no").resource(t, "SetupFunction").properties["Environment"].(obj)["Variables"].(obj)["ASR_SYNC_MACHINE"]; sync != "" {
+		t.Errorf("a sync starts with %v", sync)
+	}
+}
