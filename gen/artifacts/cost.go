@@ -1,0 +1,52 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+
+	"example.com/asr/cost"
+	"example.com/asr/deployed"
+	"example.com/asr/workflow"
+)
+
+// existing is what the guide of the existing solution comes to a month, by the
+// sum of its own rows.
+var existing = map[string]float64{"small": 20.68, "medium": 136.22, "large": 10_418.85}
+
+// cost writes the bills of the three sizes, and of the large one with findings
+// that are updated daily.
+func (o *output) cost(file string) error {
+	templates, err := deployed.Templates()
+	if err != nil {
+		return err
+	}
+	d, err := cost.Read(templates, []byte(workflow.Run()), []byte(workflow.Sync()))
+	if err != nil {
+		return err
+	}
+	prices, err := cost.ListPrices()
+	if err != nil {
+		return err
+	}
+	names := []string{"small", "medium", "large", "large, updated daily"}
+	var bills []cost.Bill
+	var tables bytes.Buffer
+	for _, name := range names {
+		size, updated := cost.Sizes[name], 1.0
+		if name == names[3] {
+			size, updated = cost.Sizes["large"], 30
+		}
+		size.Updates = updated
+		b, err := cost.Compute(size, d, prices)
+		if err != nil {
+			return err
+		}
+		bills = append(bills, b)
+		fmt.Fprintf(&tables, "\n### %s\n\n%s", name, cost.Table(b))
+	}
+	run := fmt.Sprintf("%.0f state transitions, and the functions that drive it: %.6f USD.\n", bills[0].Transitions, bills[0].Orchestration)
+	return o.between(file, map[string][]byte{
+		"sizes": cost.Summary(names, bills, existing), "tables": tables.Bytes(), "run": []byte(run),
+		"assumptions": cost.AssumptionTable(bills[0]), "prices": cost.PriceTable(prices),
+	})
+}
