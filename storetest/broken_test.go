@@ -186,7 +186,9 @@ var mistakes = []struct {
 	{"a cursor of somebody else begins anew", func(m *broken) { m.page = forgivesCursors(m) }, "a cursor that isn't one of the list's"},
 	{"a cursor is good for any query", func(m *broken) { m.page = cursorsForAll(m) }, "a cursor is for the query that it came from"},
 	{"what was once there is counted as none", func(m *broken) { m.counts = countsNone }, "what there is no finding of any more"},
-	{"one finding is counted that isn't there", func(m *broken) { m.counts = func(c *asr.Counts) { c.Add("111111111111", "S3.2", "LOW", asr.OutcomeOpen, 1) } }, "findings are counted by"},
+	{"one finding is counted that isn't there", func(m *broken) {
+		m.counts = func(c *asr.Counts) { c.Add("111111111111", "S3.2", "LOW", asr.OutcomeOpen, 1) }
+	}, "findings are counted by"},
 	{"approvals never expire", onBatch(func(b *asr.Batch) { b.Run.ExpiresAt = time.Time{} }), "a run that waits for an approval is due"},
 	{"what is rejected twice is kept twice", func(m *broken) { m.rejected = func(r *asr.Rejected) { r.ID += r.Reason } }, "what was rejected is kept once"},
 	{"any checkpoint will do", func(m *broken) { m.checkpoint = func(error) error { return nil } }, "checkpoints are kept in order"},

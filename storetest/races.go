@@ -10,10 +10,10 @@ import (
 	"example.com/asr"
 )
 
-const together = 32
+const together = 16
 
 var races = []clause{
-	{"32 who change one run and its chain at once lose no change", func(t *testing.T, s asr.Store) {
+	{"16 who change one run and its chain at once lose no change", func(t *testing.T, s asr.Store) {
 		put(t, s, newRun("r-1"))
 		putFinding(t, s, newFinding("f-1"))
 		allAtOnce(t, func(i int) error { return Retry(t.Context(), func() error { return touch(t.Context(), s, i) }) })
@@ -26,7 +26,7 @@ var races = []clause{
 			t.Errorf("%d writes, version %d, %d records, %d fields; want %d of each", r.Writes, r.Version, len(records), len(f.UserFields), together)
 		}
 	}},
-	{"of 32 who claim the same at once, one gets it", func(t *testing.T, s asr.Store) {
+	{"of 16 who claim the same at once, one gets it", func(t *testing.T, s asr.Store) {
 		var mu sync.Mutex
 		var winners, named []string
 		allAtOnce(t, func(i int) error {
@@ -55,7 +55,7 @@ var races = []clause{
 			}
 		}
 	}},
-	{"of 32 who take locks in any order at once, one has them at a time", func(t *testing.T, s asr.Store) {
+	{"of 16 who take locks in any order at once, one has them at a time", func(t *testing.T, s asr.Store) {
 		var mu sync.Mutex
 		holds := map[string]string{}
 		allAtOnce(t, func(i int) error {
@@ -80,7 +80,7 @@ var races = []clause{
 			return s.Commit(t.Context(), &asr.Batch{Run: &r})
 		})
 	}},
-	{"of 32 who add the next checkpoint at once, one does", func(t *testing.T, s asr.Store) {
+	{"of 16 who add the next checkpoint at once, one does", func(t *testing.T, s asr.Store) {
 		var mu sync.Mutex
 		added := 0
 		allAtOnce(t, func(i int) error {

@@ -1,0 +1,66 @@
+package dynamo
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"example.com/asr"
+	"example.com/asr/sandbox"
+	"example.com/asr/storetest"
+	"example.com/asr/vault"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+)
+
+// emulator is shared by all tests; each has a table and a bucket of its own.
+var emulator = sync.OnceValues(func() (*sandbox.Sandbox, error) { return sandbox.Start(context.Background(), sandbox.Config{}) })
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if sb, err := emulator(); err == nil {
+		_ = sb.Close()
+	}
+	os.Exit(code)
+}
+
+func key1(t testing.TB) *vault.Vault {
+	t.Helper()
+	v, err := vault.New(append([]byte{1}, make([]byte, vault.KeySize-1)...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+var tables atomic.Int32
+
+// config is for a new table and bucket in the emulator.
+func config(t testing.TB) Config {
+	t.Helper()
+	sb, err := emulator()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := sb.Config(sandbox.DefaultHub, "us-east-1")
+	name := fmt.Sprintf("asr-hub-%d", tables.Add(1))
+	c := Config{Client: dynamodb.NewFromConfig(cfg), Table: name, Bucket: name, Vault: key1(t)}
+	bucket := s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = true })
+	c.S3 = bucket
+	if err := CreateTable(t.Context(), c.Client, c.Table); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := bucket.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: aws.String(name)}); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func TestTheStoreFulfilsTheContract(t *testing.T) {
+	t.Parallel()
+	storetest.Test(t, func(t *testing.T) asr.Store { return New(config(t)) })
+}
