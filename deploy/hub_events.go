@@ -150,8 +150,9 @@ func bus(stack awscdk.Stack) {
 
 // setup makes the custom actions, and starts the first sync.
 func setup(stack awscdk.Stack) {
-	made := awscdk.NewCfnCustomResource(stack, str("SecurityHubActions"), &awscdk.CfnCustomResourceProps{ServiceToken: arnOf("SetupFunction"), ServiceTimeout: jsii.Number(600)})
-	made.AddOverride(str("Type"), "Custom::SecurityHubActions")
+	made := awscdk.NewCfnCustomResource(stack, str("Setup"), &awscdk.CfnCustomResourceProps{ServiceToken: arnOf("SetupFunction"), ServiceTimeout: jsii.Number(600)})
+	made.AddOverride(str("Type"), "Custom::AsrSetup")
+	made.AddOverride(str("DependsOn"), []string{"SyncMachine"}) // which it starts
+	set(made, "Actions", ref("CustomActions"))
 	set(made, "Version", sub("${AsrVersion} ${ArtifactKey}")) // another one is an update, which calls the function
-	provided(stack, "UseCustomActions", made)
 }

@@ -1,9 +1,6 @@
 package main
 
 import (
-	"encoding/json"
-	"strings"
-
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/jsii-runtime-go"
@@ -60,12 +57,8 @@ func memberTrust() (any, error) {
 	}
 	for _, s := range doc["Statement"].([]any) {
 		when := s.(obj)["Condition"].(obj)
-		callers := when["ArnLike"].(obj)["aws:PrincipalArn"].([]any)
-		for i, c := range callers {
-			if raw, _ := json.Marshal(c); strings.Contains(string(raw), "OperatorsRole") {
-				callers[i] = only("HasOperatorsRole", c)
-			}
-		}
+		callers := when["ArnLike"].(obj)["aws:PrincipalArn"].([]any) // the hub's, then the operators'
+		when["ArnLike"] = obj{"aws:PrincipalArn": choose("HasOperatorsRole", callers, callers[:1])}
 		equals := when["StringEquals"].(obj)
 		whether := "HasOrganization"
 		for key, condition := range map[string]string{"aws:PrincipalOrgID": "HasOrganization", "sts:ExternalId": "HasExternalId"} {

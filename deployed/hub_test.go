@@ -251,7 +251,7 @@ func TestSwitchesLeaveThingsAway(t *testing.T) {
 	t.Parallel()
 	tt := committed(t, "asr-hub.yaml")
 	for id, given := range map[string]string{
-		"ApiUrl": "Api", "SecurityHubActions": "CustomActions", "ActionsRule": "CustomActions", "FindingsV2Rule": "SecurityHubV2", "Key": "EncryptWithKMS",
+		"ApiUrl": "Api", "ActionsRule": "CustomActions", "FindingsV2Rule": "SecurityHubV2", "Key": "EncryptWithKMS",
 	} {
 		for _, value := range []string{"yes", "no"} {
 			d := tt.deploy(t, given+"="+value)

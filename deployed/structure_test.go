@@ -66,7 +66,7 @@ func TestLogicalIDsAreReadable(t *testing.T) {
 var untagged = []string{
 	"AWS::CloudWatch::Dashboard", "AWS::Events::EventBusPolicy", "AWS::IAM::InstanceProfile", "AWS::IAM::ManagedPolicy", "AWS::KMS::Alias",
 	"AWS::Lambda::EventInvokeConfig", "AWS::Lambda::Permission", "AWS::Lambda::Url", "AWS::S3::BucketPolicy", "AWS::SNS::Subscription",
-	"AWS::SNS::TopicPolicy", "AWS::SQS::QueuePolicy", "Custom::SecurityHubActions",
+	"AWS::SNS::TopicPolicy", "AWS::SQS::QueuePolicy", "Custom::AsrSetup",
 }
 
 func TestEveryResourceThatTakesTagsIsTagged(t *testing.T) {

@@ -83,7 +83,8 @@ func function(n *yaml.Node, name string, arg *yaml.Node) *yaml.Node {
 	case name == "Ref":
 		return tagged(arg, "!Ref")
 	case name == "Condition" && arg.Kind == yaml.ScalarNode && arg.Tag == "!!str":
-		return tagged(arg, "!Condition")
+		n.Style = yaml.FlowStyle // the long form: not every reader of templates knows !Condition
+		return n
 	case !isFunction:
 		return n
 	case short == "GetAtt":
@@ -107,7 +108,7 @@ func flat(n *yaml.Node) bool {
 	length := 0
 	for _, c := range n.Content {
 		length += len(c.Value) + len(c.Tag)
-		if c.Kind != yaml.ScalarNode && (c.Kind != yaml.SequenceNode || c.Style != yaml.FlowStyle) || strings.Contains(c.Value, "\n") {
+		if c.Kind != yaml.ScalarNode && c.Style != yaml.FlowStyle || strings.Contains(c.Value, "\n") {
 			return false
 		}
 		for _, d := range c.Content {
