@@ -78,7 +78,7 @@ func hubParameters() []paramGroup {
 		{"Data and notifications", []param{
 			{id: "RetentionDays", label: "Retention", description: "How many days runs, findings and logs are kept. Control CloudWatch.16 asks for a year.", kind: "Number", value: "365", allowed: retentions},
 			{id: "ApprovalHours", label: "Approvals wait", description: "After how many hours a run that nobody approved is cancelled.", kind: "Number", value: "72", least: 1, most: 720},
-			yesNo("EncryptWithKMS", "Own KMS key", "Whether data is encrypted with a KMS key of the hub's own, about 1 USD a month. Without it AWS's own keys are used, and the topic of alarms isn't encrypted, since alarms can't publish with AWS's key.", "yes"),
+			yesNo("EncryptWithKMS", "Own KMS key", "Whether what is kept (table, bucket, secret, logs) and the topics are encrypted with a KMS key of the hub's own, about 1 USD a month. Without it AWS's own keys are used, and the topic of alarms isn't encrypted, since alarms can't publish with AWS's key.", "yes"),
 			{id: "NotificationEmail", label: "E-mail", description: "Who is told of outcomes and alarms by e-mail. Empty: nobody.", pattern: `^$|^[^\s@]+@[^\s@]+\.[^\s@]+$`, wrong: "an e-mail address or nothing"},
 		}},
 		{"Operation", []param{

@@ -83,7 +83,7 @@ func actionTargets() []any {
 // keyUse lets a role use the hub's key by way of the services that hold its data.
 func keyUse() any {
 	var via []any
-	for _, s := range []string{"dynamodb", "s3", "secretsmanager", "sns", "sqs"} {
+	for _, s := range []string{"dynamodb", "s3", "secretsmanager", "sns"} {
 		via = append(via, sub(s+".${AWS::Region}.${AWS::URLSuffix}"))
 	}
 	return only("UseKMS", allow("Key", []string{"kms:Decrypt", "kms:GenerateDataKey"}, keyARN(), obj{"StringEquals": obj{"kms:ViaService": via}}))

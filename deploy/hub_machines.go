@@ -53,6 +53,7 @@ func (m machine) add(stack awscdk.Stack) {
 		Policies: policies(
 			allow("Steps", "lambda:InvokeFunction", functions, nil),
 			allow("Traces", []string{"xray:PutTraceSegments", "xray:PutTelemetryRecords", "xray:GetSamplingRules", "xray:GetSamplingTargets"}, "*", nil),
+			allow("OwnLogs", []string{"logs:CreateLogStream", "logs:PutLogEvents"}, regional("logs", "log-group:/aws/vendedlogs/states/"+name+":*"), nil),
 			allow("LogDelivery", []string{
 				"logs:CreateLogDelivery", "logs:DeleteLogDelivery", "logs:DescribeLogGroups", "logs:DescribeResourcePolicies",
 				"logs:GetLogDelivery", "logs:ListLogDeliveries", "logs:PutResourcePolicy", "logs:UpdateLogDelivery",

@@ -15,12 +15,13 @@ const visibility = 6*ingestTimeout + ingestWindow
 // deadLetters are the queues that somebody has to look at.
 var deadLetters = []string{"IngestDeadLetters", "EventDeadLetters"}
 
+// Queues are encrypted with SQS's own keys: to send to one with a KMS key,
+// EventBridge as such would have to be let use the key, for whichever account.
 func queues(stack awscdk.Stack) {
 	queue := func(id, name string, hidden float64, redrive any) {
 		awssqs.NewCfnQueue(stack, &id, &awssqs.CfnQueueProps{
 			QueueName: &name, VisibilityTimeout: &hidden, MessageRetentionPeriod: jsii.Number(14 * 24 * 3600), RedrivePolicy: redrive,
-			KmsMasterKeyId: text("UseKMS", keyARN(), ref("AWS::NoValue")), KmsDataKeyReusePeriodSeconds: jsii.Number(3600),
-			SqsManagedSseEnabled: raw(choose("UseKMS", none(), true)),
+			SqsManagedSseEnabled: jsii.Bool(true),
 		})
 	}
 	queue("IngestQueue", "asr-hub-ingest", visibility, obj{"deadLetterTargetArn": arnOf("IngestDeadLetters"), "maxReceiveCount": 5})

@@ -22,7 +22,6 @@ func key(stack awscdk.Stack) {
 		Description: str("asr: the hub's data at rest"), EnableKeyRotation: jsii.Bool(true), PendingWindowInDays: jsii.Number(30),
 		KeyPolicy: document(
 			by(obj{"AWS": sub("arn:${AWS::Partition}:iam::${AWS::AccountId}:root")}, allow("AccountDecides", "kms:*", "*", nil)),
-			by(service("events.amazonaws.com"), allow("EventBridgeToQueues", use, "*", account)),
 			by(service("cloudwatch.amazonaws.com"), allow("AlarmsToTopic", use, "*", account)),
 			by(obj{"Service": sub("logs.${AWS::Region}.${AWS::URLSuffix}")}, allow("Logs", append(use, "kms:Encrypt", "kms:ReEncryptFrom", "kms:ReEncryptTo", "kms:DescribeKey"), "*",
 				obj{"ArnLike": obj{"kms:EncryptionContext:aws:logs:arn": []any{
@@ -65,13 +64,14 @@ func buckets(stack awscdk.Stack) {
 		"Id": "old-logs", "Status": "Enabled", "ExpirationInDays": ref("RetentionDays"), "NoncurrentVersionExpiration": obj{"NoncurrentDays": 7},
 	})
 	set(logs, "BucketEncryption", plain) // S3 delivers access logs to nothing else
+	delivery := bucketPolicy(stack, "LogBucket", by(service("logging.s3.amazonaws.com"), allow("AccessLogs", "s3:PutObject", sub("arn:${AWS::Partition}:s3:::"+logBucketName+"/asr-hub/*"),
+		obj{"StringEquals": obj{"aws:SourceAccount": ref("AWS::AccountId")}, "ArnLike": obj{"aws:SourceArn": sub("arn:${AWS::Partition}:s3:::" + bucketName)}})))
 	data := bucket(stack, "Bucket", bucketName, uploads,
 		obj{"Id": "old-large-items", "Status": "Enabled", "Prefix": schema.Ended, "ExpirationInDays": lifetime()},
 		obj{"Id": "former-versions", "Status": "Enabled", "NoncurrentVersionExpiration": obj{"NoncurrentDays": 90}})
 	set(data, "BucketEncryption", choose("UseKMS", encryption(obj{"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": keyARN()}, true), plain))
 	set(data, "LoggingConfiguration", obj{"DestinationBucketName": ref("LogBucket"), "LogFilePrefix": "asr-hub/"})
-	bucketPolicy(stack, "LogBucket", by(service("logging.s3.amazonaws.com"), allow("AccessLogs", "s3:PutObject", sub("arn:${AWS::Partition}:s3:::"+logBucketName+"/asr-hub/*"),
-		obj{"StringEquals": obj{"aws:SourceAccount": ref("AWS::AccountId")}, "ArnLike": obj{"aws:SourceArn": sub("arn:${AWS::Partition}:s3:::" + bucketName)}})))
+	data.AddDependency(delivery) // S3 refuses to log to a bucket that it can't write to
 	bucketPolicy(stack, "Bucket")
 }
 
@@ -99,9 +99,9 @@ func encryption(with obj, bucketKey bool) obj {
 	return obj{"ServerSideEncryptionConfiguration": []any{rule}}
 }
 
-func bucketPolicy(stack awscdk.Stack, bucket string, more ...any) {
+func bucketPolicy(stack awscdk.Stack, bucket string, more ...any) awscdk.CfnResource {
 	all := []any{arnOf(bucket), sub("${" + bucket + ".Arn}/*")}
-	awss3.NewCfnBucketPolicy(stack, str(bucket+"Policy"), &awss3.CfnBucketPolicyProps{
+	return awss3.NewCfnBucketPolicy(stack, str(bucket+"Policy"), &awss3.CfnBucketPolicyProps{
 		Bucket: ref(bucket), PolicyDocument: document(append([]any{denyPlain("s3:*", all)}, more...)...),
 	})
 }
