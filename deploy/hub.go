@@ -71,7 +71,7 @@ func hubParameters() []paramGroup {
 		}, playbookParameters()...)},
 		{"Features", []param{
 			yesNo("CustomActions", "Custom actions", "Whether the actions Remediate with ASR, Plan with ASR, and ASR fix and ticket stand in Security Hub's console. Security Hub must be on in this account and Region.", "yes"),
-			yesNo("SyncOnDeploy", "Sync on deploy", "Whether all findings are fetched when the stack is made and with each new version; they are fetched weekly in any case. Needs the custom actions.", "yes"),
+			yesNo("SyncOnDeploy", "Sync on deploy", "Whether all findings are fetched when the stack is made and with each new version; they are fetched weekly in any case.", "yes"),
 			yesNo("SecurityHubV2", "Security Hub (OCSF)", "Whether findings of the new Security Hub, in OCSF, are taken besides those of Security Hub CSPM.", "no"),
 			yesNo("Api", "API", "Whether the HTTP API has an address. Only principals of IAM reach it, and only those allowed to.", "yes"),
 		}},
