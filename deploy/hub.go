@@ -8,9 +8,6 @@ import (
 func hub(stack awscdk.Stack) error {
 	parameters(stack, hubParameters())
 	hubConditions(stack)
-	if err := lifetimeMapping(stack); err != nil {
-		return err
-	}
 	key(stack)
 	storage(stack)
 	topics(stack)

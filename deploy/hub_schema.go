@@ -1,9 +1,6 @@
 package main
 
 import (
-	"strconv"
-
-	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsdynamodb"
 
 	"example.com/asr/dynamo/schema"
@@ -35,24 +32,3 @@ func keys(hash, sort string) []any {
 
 // retentions are what CloudWatch Logs takes, in days.
 var retentions = []string{"30", "60", "90", "120", "150", "180", "365", "400", "545", "731", "1096", "1827", "2557", "3653"}
-
-// lifetimes is the mapping from the retention to the days after which S3 may
-// delete large items of what has ended: CloudFormation can't calculate.
-const lifetimes = "Lifetimes"
-
-func lifetimeMapping(stack awscdk.Stack) error {
-	days := map[string]*map[string]any{}
-	for _, r := range retentions {
-		n, err := strconv.Atoi(r)
-		if err != nil {
-			return err
-		}
-		days[r] = &map[string]any{"Days": strconv.Itoa(schema.LifetimeDays(n))}
-	}
-	awscdk.NewCfnMapping(stack, str(lifetimes), &awscdk.CfnMappingProps{Mapping: &days})
-	return nil
-}
-
-func lifetime() obj {
-	return obj{"Fn::FindInMap": []any{lifetimes, ref("RetentionDays"), "Days"}}
-}

@@ -67,7 +67,7 @@ func buckets(stack awscdk.Stack) {
 	delivery := bucketPolicy(stack, "LogBucket", by(service("logging.s3.amazonaws.com"), allow("AccessLogs", "s3:PutObject", sub("arn:${AWS::Partition}:s3:::"+logBucketName+"/asr-hub/*"),
 		obj{"StringEquals": obj{"aws:SourceAccount": ref("AWS::AccountId")}, "ArnLike": obj{"aws:SourceArn": sub("arn:${AWS::Partition}:s3:::" + bucketName)}})))
 	data := bucket(stack, "Bucket", bucketName, uploads,
-		obj{"Id": "old-large-items", "Status": "Enabled", "Prefix": schema.Ended, "ExpirationInDays": lifetime()},
+		obj{"Id": "old-large-items", "Status": "Enabled", "Prefix": schema.Ended, "ExpirationInDays": ref("RetentionDays")},
 		obj{"Id": "former-versions", "Status": "Enabled", "NoncurrentVersionExpiration": obj{"NoncurrentDays": 90}})
 	set(data, "BucketEncryption", choose("UseKMS", encryption(obj{"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": keyARN()}, true), plain))
 	set(data, "LoggingConfiguration", obj{"DestinationBucketName": ref("LogBucket"), "LogFilePrefix": "asr-hub/"})

@@ -253,9 +253,6 @@ func (d *deployment) function(name string, arg any) any {
 			parts = append(parts, p)
 		}
 		return parts
-	case "Fn::FindInMap":
-		m := d.section("Mappings")[list[0].(string)].(obj)[fmt.Sprint(d.value(list[1]))].(obj)
-		return m[list[2].(string)]
 	case "Fn::Select":
 		return d.value(list[1]).([]any)[list[0].(int)]
 	}

@@ -37,7 +37,7 @@ func TestTemplatesAreWithinCloudFormationsLimits(t *testing.T) {
 func TestTemplatesNeedNoTransformNoNestedStackAndNoBootstrap(t *testing.T) {
 	t.Parallel()
 	for _, tt := range all(t) {
-		for _, section := range []string{"Transform", "Rules"} {
+		for _, section := range []string{"Transform", "Rules", "Mappings"} {
 			if tt.tree[section] != nil {
 				t.Errorf("%s has %s", tt.name, section)
 			}
