@@ -11,6 +11,7 @@ import (
 	"example.com/asr"
 	"example.com/asr/securityhub"
 	"example.com/asr/sessions"
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/spf13/cobra"
 )
 
@@ -27,54 +28,73 @@ type checked struct {
 
 func doctorCommand(a *app) *cobra.Command {
 	var accounts, regions []string
+	var deployment bool
+	d := &hubDoctor{app: a}
 	cmd := &cobra.Command{
-		Use: "doctor", Short: "Check credentials, member roles and Regions, and say how to mend them", Args: cobra.NoArgs,
+		Use: "doctor", Short: "Check credentials, member roles and Regions, or a deployment, and say how to mend them", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			ctx := cmd.Context()
-			p, err := a.open(ctx)
+			look := func(ctx context.Context) ([]checked, error) { return a.examine(ctx, accounts, regions) }
+			if deployment {
+				look = func(ctx context.Context) ([]checked, error) { return d.examine(ctx, accounts) }
+			}
+			all, err := look(cmd.Context())
 			if err != nil {
 				return err
-			}
-			me, err := p.sessions.Whoami(ctx)
-			if err != nil {
-				return err
-			}
-			if len(accounts) == 0 {
-				accounts = []string{strings.SplitN(me.Name+":::::", ":", 6)[4]}
-			}
-			if len(regions) == 0 {
-				regions = []string{p.hub.Region}
-			}
-			all := []checked{}
-			all = append(all, hubChecked(ctx, p, me.Name)...)
-			for _, account := range accounts {
-				good := true
-				for _, region := range regions {
-					found := results(account, region, p.sessions.Check(ctx, account, region))
-					for _, c := range found {
-						good = good && c.OK
-					}
-					all = append(all, found...)
-				}
-				if good {
-					all = append(all, permissions(ctx, p, account, regions[0]))
-				}
 			}
 			if err := a.print(all, func() { a.printChecked(all) }); err != nil {
 				return err
 			}
-			for _, c := range all {
-				if !c.OK {
-					return exitError{exitFailed}
-				}
+			if slices.ContainsFunc(all, func(c checked) bool { return !c.OK }) {
+				return exitError{exitFailed}
 			}
 			return nil
 		},
 	}
-	cmd.Flags().StringSliceVar(&accounts, "accounts", nil, "member accounts to look at (default: your own)")
-	cmd.Flags().StringSliceVar(&regions, "regions", nil, "Regions to look at (default: --region)")
+	f := cmd.Flags()
+	f.StringSliceVar(&accounts, "accounts", nil, "member accounts to look at (default: your own; with --deployed some of the organization's)")
+	f.StringSliceVar(&regions, "regions", nil, "Regions to look at (default: --region)")
+	f.BoolVar(&deployment, "deployed", false, "look at the deployed hub, from its account and Region, and at its member accounts")
+	f.StringVar(&d.stack, "stack", "asr-hub", "with --deployed: the hub's stack")
+	f.StringVar(&d.stackSet, "stack-set", "asr-member", "with --deployed: the stack set of the member role")
+	f.IntVar(&d.sample, "sample", 5, "with --deployed: how many accounts of the organization to try, if --accounts names none")
 	return cmd
 }
+
+// examine looks at what this machine needs to work.
+func (a *app) examine(ctx context.Context, accounts, regions []string) ([]checked, error) {
+	p, err := a.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	me, err := p.sessions.Whoami(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if len(accounts) == 0 {
+		accounts = []string{accountOf(me.Name)}
+	}
+	if len(regions) == 0 {
+		regions = []string{p.hub.Region}
+	}
+	all := hubChecked(ctx, p.hub, accountOf(me.Name))
+	for _, account := range accounts {
+		good := true
+		for _, region := range regions {
+			found := results(account, region, p.sessions.Check(ctx, account, region))
+			for _, c := range found {
+				good = good && c.OK
+			}
+			all = append(all, found...)
+		}
+		if good {
+			all = append(all, permissions(ctx, p, account, regions[0]))
+		}
+	}
+	return all, nil
+}
+
+// accountOf is the account of an ARN.
+func accountOf(arn string) string { return strings.SplitN(arn+":::::", ":", 6)[4] }
 
 func results(account, region string, found []sessions.Result) (all []checked) {
 	for _, r := range found {
@@ -101,9 +121,9 @@ func (a *app) printChecked(all []checked) {
 }
 
 // hubChecked looks whether Security Hub answers.
-func hubChecked(ctx context.Context, p *parts, me string) []checked {
-	c := checked{Account: strings.SplitN(me+":::::", ":", 6)[4], Region: p.hub.Region, Name: "security hub", OK: true, Detail: "findings can be read here"}
-	if _, _, err := securityhub.NewAPI(p.hub).ByID(ctx, []string{"arn:aws:securityhub:asr-doctor"}); err != nil {
+func hubChecked(ctx context.Context, cfg aws.Config, account string) []checked {
+	c := checked{Account: account, Region: cfg.Region, Name: "security hub", OK: true, Detail: "findings can be read here"}
+	if _, _, err := securityhub.NewAPI(cfg).ByID(ctx, []string{"arn:aws:securityhub:asr-doctor"}); err != nil {
 		c.OK, c.Detail, c.Error = false, "findings can't be read here", err.Error()
 		c.Do = "name the Region that Security Hub aggregates in (--region), and allow securityhub:GetFindings and securityhub:BatchUpdateFindings"
 	}

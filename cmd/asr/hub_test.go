@@ -18,9 +18,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 )
 
-// deployed is an asr with its API behind something that checks signatures as
+// remote is an asr with its API behind something that checks signatures as
 // far as that they are there, and one unit that turns switches on.
-type deployed struct {
+type remote struct {
 	t      *testing.T
 	engine *asr.Engine
 	store  *memory.Store
@@ -41,8 +41,8 @@ func (switches) Decide(asr.Facts) (asr.Decision, bool) {
 }
 func (switches) Params(asr.Facts) map[string]json.RawMessage { return nil }
 
-func newDeployed(t *testing.T) *deployed {
-	d := &deployed{t: t, store: memory.New()}
+func newRemote(t *testing.T) *remote {
+	d := &remote{t: t, store: memory.New()}
 	on := false
 	u := asr.Remediation{
 		Spec:     asr.Spec{ID: "test-switch", Version: 1, Scope: asr.ScopeResource, Resources: []string{"arn:{partition}:test:{region}:{account}:{name}"}},
@@ -76,7 +76,7 @@ func newDeployed(t *testing.T) *deployed {
 }
 
 // drive takes a run as far as it goes, as the state machine would.
-func (d *deployed) drive(ctx context.Context, id string) error {
+func (d *remote) drive(ctx context.Context, id string) error {
 	for {
 		next, err := d.engine.Step(ctx, id)
 		if err != nil || next.Done {
@@ -86,7 +86,7 @@ func (d *deployed) drive(ctx context.Context, id string) error {
 }
 
 // asr runs a command line against it.
-func (d *deployed) asr(args ...string) (code int, out, errs string) {
+func (d *remote) asr(args ...string) (code int, out, errs string) {
 	d.t.Helper()
 	var o, e bytes.Buffer
 	a := &app{in: strings.NewReader(""), out: &o, errs: &e, given: &aws.Config{Region: "eu-west-1", Credentials: credentials.NewStaticCredentialsProvider("AKIA", "secret", "token")}}
@@ -102,7 +102,7 @@ func (d *deployed) asr(args ...string) (code int, out, errs string) {
 }
 
 func TestTheHubIsAskedAnsweredAndLookedAt(t *testing.T) {
-	d := newDeployed(t)
+	d := newRemote(t)
 	const resource = "arn:aws:test:eu-west-1:111111111111:s"
 	code, out, errs := d.asr("remediate", "--control", "T.1", "--resource", resource, "--yes")
 	id := strings.Fields(out + " - -")[1]
@@ -134,7 +134,7 @@ func TestTheHubIsAskedAnsweredAndLookedAt(t *testing.T) {
 }
 
 func TestTheHubsKillSwitchIsTurned(t *testing.T) {
-	d := newDeployed(t)
+	d := newRemote(t)
 	for _, step := range []struct{ args, want string }{{"status", "off: writes go on\n"}, {"on stop", "on: nothing is written: stop\n"}, {"status", "on: nothing is written: stop\n"}, {"off", "off: writes go on\n"}} {
 		if code, out, errs := d.asr(append([]string{"kill-switch"}, strings.Fields(step.args)...)...); code != exitDone || out != step.want {
 			t.Errorf("%s: %d %q %s", step.args, code, out, errs)
@@ -143,7 +143,7 @@ func TestTheHubsKillSwitchIsTurned(t *testing.T) {
 }
 
 func TestAHubThatCantBeAskedIsExplained(t *testing.T) {
-	d := newDeployed(t)
+	d := newRemote(t)
 	d.deny = true
 	if code, _, errs := d.asr("runs"); code != exitFailed || !strings.Contains(errs, "lambda:InvokeFunctionUrl") {
 		t.Errorf("not allowed: %d %s", code, errs)
