@@ -28,13 +28,23 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-func key1(t testing.TB) *vault.Vault {
+func keyOf(t testing.TB, first byte) *vault.Vault {
 	t.Helper()
-	v, err := vault.New(append([]byte{1}, make([]byte, vault.KeySize-1)...))
+	v, err := vault.New(append([]byte{first}, make([]byte, vault.KeySize-1)...))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return v
+}
+
+// hub is for acting in the emulator.
+func hub(t testing.TB) aws.Config {
+	t.Helper()
+	sb, err := emulator()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sb.Config(sandbox.DefaultHub, "us-east-1")
 }
 
 var tables atomic.Int32
@@ -42,13 +52,9 @@ var tables atomic.Int32
 // config is for a new table and bucket in the emulator.
 func config(t testing.TB) Config {
 	t.Helper()
-	sb, err := emulator()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cfg := sb.Config(sandbox.DefaultHub, "us-east-1")
+	cfg := hub(t)
 	name := fmt.Sprintf("asr-hub-%d", tables.Add(1))
-	c := Config{Client: dynamodb.NewFromConfig(cfg), Table: name, Bucket: name, Vault: key1(t)}
+	c := Config{Client: dynamodb.NewFromConfig(cfg), Table: name, Bucket: name, Vault: keyOf(t, 1)}
 	bucket := s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = true })
 	c.S3 = bucket
 	if err := CreateTable(t.Context(), c.Client, c.Table); err != nil {

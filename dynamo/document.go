@@ -196,10 +196,12 @@ func (s *Store) content(ctx context.Context, it item) ([]byte, error) {
 	}
 	out, err := s.S3.GetObject(ctx, &s3.GetObjectInput{Bucket: &s.Bucket, Key: &object})
 	var missing *types.NoSuchKey
-	if errors.As(err, &missing) {
+	switch {
+	case errors.As(err, &missing) && s.outlived(it):
+		return nil, asr.ErrNotFound
+	case errors.As(err, &missing):
 		return nil, errMoved
-	}
-	if err != nil {
+	case err != nil:
 		return nil, s.explain(err)
 	}
 	defer out.Body.Close()

@@ -106,13 +106,15 @@ func (s *Store) now() time.Time { return s.Clock().UTC() }
 // expire in company: their counters do with them.
 const eighths = 8
 
+// grain is that eighth, in seconds.
+func (s *Store) grain() int64 { return max(1, int64(s.Retention/time.Second)/eighths) }
+
 // expiry is when something that was changed just now expires, 0 if never.
 func (s *Store) expiry() int64 {
 	if s.Retention <= 0 {
 		return 0
 	}
-	grain := max(1, int64(s.Retention/time.Second)/eighths)
-	at := s.now().Add(s.Retention).Unix()
+	at, grain := s.now().Add(s.Retention).Unix(), s.grain()
 	return (at + grain - 1) / grain * grain
 }
 
@@ -121,3 +123,10 @@ func (s *Store) expiry() int64 {
 func (s *Store) expired(it item) bool { return over(it.number(attrExpire), s.now()) }
 
 func over(expiry int64, now time.Time) bool { return expiry > 0 && expiry <= now.Unix() }
+
+// outlived reports whether an item's retention has passed, though not yet what
+// its expiry was rounded up by: its object may be gone.
+func (s *Store) outlived(it item) bool {
+	expiry := it.number(attrExpire)
+	return expiry > 0 && over(expiry-s.grain(), s.now())
+}

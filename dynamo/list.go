@@ -139,7 +139,7 @@ func (l listing[T]) lookUp(ctx context.Context, s *Store, entries []entry) (mean
 			continue
 		}
 		v, err := l.open(ctx, it)
-		if errors.Is(err, errMoved) { // stored anew since: it stands elsewhere by now, or will
+		if errors.Is(err, errMoved) || errors.Is(err, asr.ErrNotFound) { // stored anew since: it stands elsewhere by now, or will
 			continue
 		}
 		if err != nil {

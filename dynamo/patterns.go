@@ -134,7 +134,7 @@ func findingValues(p pattern, q asr.FindingQuery) []string {
 }
 
 // distinct are the values of all, each once.
-func distinct[T comparable](all []T, value func(T) string) (values []string) {
+func distinct[T comparable, V any](all []T, value func(T) V) (values []V) {
 	seen := map[T]bool{}
 	for _, v := range all {
 		if !seen[v] {

@@ -27,6 +27,7 @@ const maxKeys = 100 // of one BatchGetItem
 // that aren't there or have expired are left out.
 func (s *Store) load(ctx context.Context, keys []key, attrs ...string) (map[key]item, error) {
 	found := map[key]item{}
+	keys = distinct(keys, func(k key) key { return k }) // AWS refuses to be asked for one twice
 	for len(keys) > 0 {
 		n := min(len(keys), maxKeys)
 		if err := s.loadSome(ctx, keys[:n], attrs, found); err != nil {

@@ -141,10 +141,10 @@ func (s *Store) lease(ctx context.Context, worker string, k key, now time.Time, 
 	err = persist(ctx, func() error {
 		out, err := s.Client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 			TableName: &s.Table, Key: k.item(), UpdateExpression: &set, ConditionExpression: c.pointer(), ExpressionAttributeNames: c.names, ExpressionAttributeValues: c.values,
-			ReturnValues: types.ReturnValueUpdatedNew,
+			ReturnValues: types.ReturnValueAllNew,
 		})
 		if err == nil {
-			it = item(out.Attributes).with(k.item())
+			it = out.Attributes
 		}
 		return err
 	})

@@ -171,6 +171,34 @@ var runs = []clause{
 		noError(t, err)
 		equal(t, "last run, an older one open again", last, reopened)
 	}},
+	{"a run that was cancelled after all, or moved its claim, isn't the last with it", func(t *testing.T, s asr.Store) {
+		first := newRun("r-1")
+		first.State = asr.StateVerified
+		first = put(t, s, first)
+		second := newRun("r-2")
+		second.Claim, second.CreatedAt = first.Claim, at(1)
+		for _, state := range []asr.State{asr.StateClaimed, asr.StateVerified, asr.StateReverting, asr.StateCancelled} {
+			second.State = state
+			second = put(t, s, second)
+			want := second
+			if state == asr.StateCancelled {
+				want = first
+			}
+			last, err := s.LastRun(t.Context(), first.Claim)
+			noError(t, err)
+			equal(t, "last run while the second is "+string(state), last, want)
+		}
+		third := put(t, s, newRun("r-3"))
+		third.Claim = "canonical"
+		third = put(t, s, third)
+		third.State = asr.StateFailed
+		third = put(t, s, third)
+		last, err := s.LastRun(t.Context(), "canonical")
+		noError(t, err)
+		equal(t, "last run with the claim that it moved to", last, third)
+		_, err = s.LastRun(t.Context(), "claim of r-3")
+		wantError(t, err, asr.ErrNotFound)
+	}},
 }
 
 var (

@@ -34,17 +34,13 @@ var (
 )
 
 // Where documents that no item can hold go in the bucket. What is below Ended
-// belongs to items that expire, and may be deleted by a lifecycle rule once it
-// is older than Lifetime of the retention; what is below Open is deleted by asr
-// and may not be touched.
+// belongs to items that expire, and a lifecycle rule is to delete it when it is
+// older than the retention. What is below Open is deleted by asr, and no rule
+// may touch it.
 const (
 	Open  = "large/open/"
 	Ended = "large/ended/"
 )
-
-// LifetimeDays is after how many days a lifecycle rule may delete what is below
-// Ended, for a retention in days: items live up to an eighth longer than it.
-func LifetimeDays(retention int) int { return retention + (retention+7)/8 + 2 }
 
 // Attributes are the names of all key attributes, of the table and its indexes.
 func (s Shape) Attributes() []string {
