@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -31,7 +32,10 @@ printed. With --playbook the member role may do only what that playbook's
 remediations need. A file that is there is overwritten with --yes only.`,
 		Example: "  asr templates --out templates --bucket my-artifacts --playbook cis-1.4",
 		RunE: func(*cobra.Command, []string) error {
-			if key != "" && bucket == "" {
+			switch {
+			case out == "":
+				return usageError{errors.New("name the folder to write to with --out")}
+			case key != "" && bucket == "":
 				return usageError{fmt.Errorf("--key %s is in no bucket: name it with --bucket", key)}
 			}
 			files, err := a.templates(bucket, key, only)
@@ -53,7 +57,6 @@ remediations need. A file that is there is overwritten with --yes only.`,
 	f.StringVar(&bucket, "bucket", "", "bucket that holds the functions' code, in the hub's Region")
 	f.StringVar(&key, "key", "", "the code's key in it (default asr/VERSION.zip)")
 	f.StringSliceVar(&only, "playbook", nil, "narrow the member role to playbooks, such as cis-1.4; may be given again")
-	_ = cmd.MarkFlagRequired("out") // the flag is there
 	return cmd
 }
 
