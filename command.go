@@ -36,13 +36,15 @@ func (e *Engine) Request(ctx context.Context, ask Ask) (Run, error) {
 	}
 	var no *Error
 	if ask.Reply != nil && errors.As(err, &no) {
-		return r, errors.Join(err, e.turnDown(ctx, ask, no))
+		if failed := e.TurnDown(ctx, ask, no); failed != nil {
+			return r, failed
+		}
 	}
 	return r, err
 }
 
-// turnDown tells who waits for an outcome that there will be none.
-func (e *Engine) turnDown(ctx context.Context, ask Ask, no *Error) error {
+// TurnDown tells who waits for an outcome that there will be none.
+func (e *Engine) TurnDown(ctx context.Context, ask Ask, no *Error) error {
 	now := e.now()
 	return e.c.Store.Commit(ctx, &Batch{Messages: []Message{{
 		ID: "refused/" + ask.Reply.Execution, DueAt: now,

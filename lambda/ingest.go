@@ -97,11 +97,16 @@ func (h *Handlers) take(ctx context.Context, obs []asr.Observation, rejected []a
 // request starts what a runbook asks for. Who asked is told of a refusal.
 func (h *Handlers) request(ctx context.Context, body []byte) error {
 	ask, err := h.c.Request(body)
+	var no *asr.Error
 	if err != nil {
+		if errors.As(err, &no) && ask.Reply != nil {
+			if failed := h.c.Engine.TurnDown(ctx, ask, no); failed != nil {
+				return failed
+			}
+		}
 		return h.reject(ctx, body, err)
 	}
 	r, err := h.c.Engine.Request(ctx, ask)
-	var no *asr.Error
 	if errors.As(err, &no) {
 		h.c.Log.WarnContext(ctx, "request refused", "account", ask.Account, "control", ask.Control, "reason", no.Code)
 		return nil

@@ -40,7 +40,7 @@ var actions = []action{
 
 // setupID is the resource's physical id: one that changed would have
 // CloudFormation delete what was just updated.
-const setupID = "asr-security-hub-actions"
+const setupID = "asr-setup"
 
 // Handle answers CloudFormation, through cfn.LambdaWrap, which sends the answer
 // whatever happens here. An error is the reason that people see.
@@ -53,7 +53,14 @@ func (s *Setup) Handle(ctx context.Context, e cfn.Event) (id string, data map[st
 	if e.RequestType == cfn.RequestDelete {
 		return setupID, data, s.remove(ctx, prefix)
 	}
-	for _, a := range actions {
+	wanted := actions
+	if e.ResourceProperties["Actions"] == "no" {
+		wanted = nil
+		if err := s.remove(ctx, prefix); err != nil {
+			return setupID, data, err
+		}
+	}
+	for _, a := range wanted {
 		if err := s.ensure(ctx, a, prefix); err != nil {
 			return setupID, data, err
 		}

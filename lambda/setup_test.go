@@ -58,7 +58,7 @@ func TestTheStackMakesItsCustomActionsKeepsThemAndTakesThemAway(t *testing.T) {
 	s := &lambda.Setup{Actions: h, Sync: func(_ context.Context, request string) error { synced = append(synced, request); return nil }}
 	for _, kind := range []cfn.RequestType{cfn.RequestCreate, cfn.RequestUpdate} {
 		id, data, err := s.Handle(t.Context(), stack(kind))
-		if err != nil || id != "asr-security-hub-actions" || data["ASRRemediate"] != prefix+"ASRRemediate" {
+		if err != nil || id != "asr-setup" || data["ASRRemediate"] != prefix+"ASRRemediate" {
 			t.Fatalf("%s: %s %v %v", kind, id, data, err)
 		}
 	}
@@ -70,12 +70,17 @@ func TestTheStackMakesItsCustomActionsKeepsThemAndTakesThemAway(t *testing.T) {
 	if !slices.Equal(synced, []string{"q-1", "q-1"}) {
 		t.Errorf("pulls: %v", synced)
 	}
+	off := stack(cfn.RequestUpdate)
+	off.ResourceProperties = map[string]any{"Actions": "no"}
+	if _, data, err := s.Handle(t.Context(), off); err != nil || len(data) > 0 || len(h.actions) != 1 {
+		t.Errorf("switched off: %v %v, left %v", data, err, h.actions)
+	}
 	for range 2 { // the second finds them gone
-		if id, _, err := s.Handle(t.Context(), stack(cfn.RequestDelete)); err != nil || id != "asr-security-hub-actions" {
+		if id, _, err := s.Handle(t.Context(), stack(cfn.RequestDelete)); err != nil || id != "asr-setup" {
 			t.Errorf("delete: %s %v", id, err)
 		}
 	}
-	if len(h.actions) != 1 || len(synced) != 2 {
+	if len(h.actions) != 1 || len(synced) != 3 {
 		t.Errorf("left: %v, pulls %v", h.actions, synced)
 	}
 }

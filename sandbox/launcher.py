@@ -62,5 +62,6 @@ app = patches.Hooks(werkzeug_app.DomainDispatcherApplication(create))
 handler = getattr(werkzeug_app, "MotoRequestHandler", WSGIRequestHandler)
 handler.log_request = lambda *a, **k: None  # the gateway keeps the journal
 server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=handler)
+patches.port = server.server_port
 print("port", server.server_port, flush=True)
 server.serve_forever()

@@ -12,7 +12,9 @@ def apply():
     from moto.cloudformation.responses import CloudFormationResponse
     from moto.core.responses import ActionResult
 
-    patches.apply("lambda")  # a stack can make an event source mapping, and a queue use it, without a call of Lambda
+    patches.apply("cloudformation_types")
+    for service in ("lambda", "stepfunctions"):  # stacks make what nobody calls their APIs for
+        patches.apply(service)
 
     create, delete, describe = CloudFormationResponse.create_stack, CloudFormationBackend.delete_stack, CloudFormationBackend.describe_stacks
 

@@ -6,10 +6,14 @@ from patches import mark
 
 
 def apply():
-    """moto runs Lambda functions in Docker, or pretends. An event source mapping of a queue
-    invokes what the gateway has for the function instead, and keeps in the queue the messages that
-    the answer lists as failed."""
+    """moto runs Lambda functions in Docker, or pretends; then stacks make them where Lambda's API doesn't
+    see them. Ours are in one place, and an event source mapping of a queue invokes what the gateway has for
+    the function, and keeps in the queue the messages that the answer lists as failed."""
+    import moto.awslambda.models as models
     from moto.awslambda.models import LambdaBackend
+    from moto.awslambda_simple.models import lambda_simple_backends
+
+    models.lambda_backends = lambda_simple_backends
 
     def send(self, function_arn, messages, queue_arn):
         mark()

@@ -1,0 +1,192 @@
+package functions
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"example.com/asr"
+	"example.com/asr/catalog"
+	"example.com/asr/configrules"
+	"example.com/asr/dynamo"
+	handlers "example.com/asr/lambda"
+	"example.com/asr/notify"
+	"example.com/asr/playbook"
+	"example.com/asr/securityhub"
+	"example.com/asr/sessions"
+	"example.com/asr/ssmdoc"
+	"example.com/asr/vault"
+	"example.com/asr/workflow"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
+	"github.com/aws/aws-sdk-go-v2/service/sns"
+)
+
+// environment is what a function's environment says; deploy/ sets it.
+type environment struct {
+	function  string // which one this is: ingest, plan, apply, report, sync, api, setup
+	table     string
+	bucket    string   // large items, playbooks, by default the policy
+	secret    string   // ARN of the secret that the vault's key comes from
+	policy    string   // "s3://bucket/key"
+	off       []string // playbooks that are switched off
+	runs      string   // ARN of the state machine asr-hub-run
+	syncs     string   // and of asr-hub-sync
+	role      string   // the member role
+	external  string
+	topic     string // ARN; outcomes go there
+	v2        bool   // findings come in OCSF
+	level     slog.Level
+	retention time.Duration // of what has ended; 0: for ever
+	patience  time.Duration // with plans that wait for an approval
+}
+
+// read reads the environment. Its error names the variable.
+func read(env func(string) string) (e environment, err error) {
+	e = environment{
+		function: env("ASR_FUNCTION"), table: env("ASR_TABLE"), bucket: env("ASR_BUCKET"), secret: env("ASR_VAULT_SECRET"), policy: env("ASR_POLICY"),
+		runs: env("ASR_RUN_MACHINE"), syncs: env("ASR_SYNC_MACHINE"), role: env("ASR_ROLE"), external: env("ASR_EXTERNAL_ID"), topic: env("ASR_TOPIC"),
+		v2: env("ASR_SECURITYHUB_V2") == "true" || env("ASR_SECURITYHUB_V2") == "yes",
+	}
+	for _, name := range strings.Split(env("ASR_PLAYBOOKS_OFF"), ",") {
+		if name = strings.TrimSpace(name); name != "" {
+			e.off = append(e.off, name)
+		}
+	}
+	if text := env("ASR_LOG_LEVEL"); text != "" {
+		if err := e.level.UnmarshalText([]byte(text)); err != nil {
+			return e, fmt.Errorf("ASR_LOG_LEVEL is %q: choose debug, info, warn or error", text)
+		}
+	}
+	for name, to := range map[string]struct {
+		value *time.Duration
+		unit  time.Duration
+	}{"ASR_RETENTION_DAYS": {&e.retention, 24 * time.Hour}, "ASR_APPROVAL_HOURS": {&e.patience, time.Hour}} {
+		if text := env(name); text != "" {
+			n, err := strconv.Atoi(text)
+			if err != nil || n < 0 || n > 36500 {
+				return e, fmt.Errorf("%s is %q: give a number", name, text)
+			}
+			*to.value = time.Duration(n) * to.unit
+		}
+	}
+	return e, nil
+}
+
+// wiring makes the parts when the first event needs them, once: a function that
+// can't have them answers with the error, and the next event tries again.
+type wiring struct {
+	environment
+	Config
+	log *slog.Logger
+
+	mu    sync.Mutex
+	parts *parts
+}
+
+// parts is the product as this function needs it.
+type parts struct {
+	handlers *handlers.Handlers
+	engine   *asr.Engine
+	store    *dynamo.Store
+	starter  *workflow.Starter
+	policy   *handlers.Policy
+}
+
+func (w *wiring) open(ctx context.Context) (*parts, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.parts != nil {
+		return w.parts, nil
+	}
+	v, err := w.vault(ctx)
+	if err != nil {
+		return nil, err
+	}
+	files := s3.NewFromConfig(w.AWS)
+	store := dynamo.New(dynamo.Config{Client: dynamodb.NewFromConfig(w.AWS), Table: w.table, S3: files, Bucket: w.bucket, Vault: v, Retention: w.retention, Clock: w.Clock})
+	s, err := sessions.New(sessions.Config{Hub: w.AWS, Role: w.role, ExternalID: w.external, Version: w.Version, Settings: store, Clock: w.Clock})
+	if err != nil {
+		return nil, err
+	}
+	book, err := w.book(ctx, files)
+	if err != nil {
+		return nil, err
+	}
+	units, err := ssmdoc.With(catalog.All(s.Dial), book, s.Dial)
+	if err != nil {
+		return nil, err
+	}
+	live := w.policySource(files)
+	p := &parts{store: store, policy: live}
+	p.engine = asr.New(asr.Config{
+		Store: store, Remediations: units, Matcher: chosen{book, w.off}, Policy: live, Vault: v,
+		Rules: configrules.Reader{Dial: s.Dial}, Channels: []asr.Channel{asr.ChannelOutcome}, Patience: w.patience, Clock: w.Clock, Log: w.log,
+	})
+	p.starter = &workflow.Starter{Executions: sfn.NewFromConfig(w.AWS), Machine: w.runs, Engine: p.engine, Store: store, Clock: w.Clock}
+	reporters := asr.Reporters{asr.ChannelSecurityHub: securityhub.NewReporter(w.AWS), asr.ChannelRequester: ssmdoc.Signaller{Dial: s.Dial}}
+	if w.topic != "" {
+		reporters[asr.ChannelOutcome] = notify.SNS{Client: sns.NewFromConfig(w.AWS), Topic: w.topic}
+	}
+	p.handlers = handlers.New(handlers.Config{
+		Engine: p.engine, Store: store, Starter: p.starter, Reporter: reporters, Metrics: handlers.Metrics{To: w.Log, Clock: w.Clock, Saved: minutesSaved},
+		Refresh: live.Refresh, Decode: securityhub.Decode, Request: ssmdoc.Requests(units), Woken: ssmdoc.Event, Pull: w.pull(), Clock: w.Clock, Log: w.log,
+	})
+	w.parts = p
+	return p, nil
+}
+
+// minutesSaved is what a fix by hand is counted as: finding the owner, the
+// change, the check.
+const minutesSaved = 30
+
+// vault makes the vault's key from the secret: 64 random characters.
+func (w *wiring) vault(ctx context.Context) (*vault.Vault, error) {
+	out, err := secretsmanager.NewFromConfig(w.AWS).GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &w.secret})
+	if err != nil {
+		return nil, fmt.Errorf("the vault's key: %w", err)
+	}
+	if len(aws.ToString(out.SecretString)) < 32 {
+		return nil, fmt.Errorf("the secret %s holds less than 32 characters: it is not the one that the stack made", w.secret)
+	}
+	key := sha256.Sum256([]byte(*out.SecretString))
+	return vault.New(key[:])
+}
+
+// pull takes findings from Security Hub's API of the function's own Region.
+func (w *wiring) pull() handlers.Puller {
+	api := securityhub.NewAPI(w.AWS)
+	api.V2 = w.v2
+	return open{api}
+}
+
+// open pulls what there may be something to do about.
+type open struct{ api *securityhub.API }
+
+func (o open) Pull(ctx context.Context, cursor string, emit func([]asr.Observation, []asr.Rejected, string) error) error {
+	return o.api.Pull(ctx, securityhub.Open(), cursor, emit)
+}
+
+// chosen is the playbooks without those that are switched off.
+type chosen struct {
+	*playbook.Book
+	off []string
+}
+
+// Match implements asr.Matcher.
+func (c chosen) Match(f asr.Finding) (asr.Match, error) {
+	m, err := c.Book.Match(f)
+	if err == nil && slices.ContainsFunc(c.off, func(off string) bool { return strings.EqualFold(off, m.Playbook) }) {
+		err = &asr.Error{Code: asr.CodeNoRemediation, Message: "the playbook " + m.Playbook + " is switched off", Do: "switch it on in the hub's stack"}
+	}
+	return m, err
+}
