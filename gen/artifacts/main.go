@@ -19,6 +19,7 @@ import (
 
 	"example.com/asr"
 	"example.com/asr/catalog"
+	"example.com/asr/deployed"
 	"example.com/asr/playbook"
 	"example.com/asr/render"
 )
@@ -174,7 +175,7 @@ func (o *output) each(dir, ext string, units []asr.Remediation, write func(asr.R
 }
 
 func (o *output) role(dir string, units []asr.Remediation) error {
-	policies, err := render.RolePolicies(units)
+	policies, err := render.RolePolicies(units, deployed.Always()...)
 	if err != nil {
 		return err
 	}
