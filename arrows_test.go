@@ -27,7 +27,7 @@ var may = map[string][]string{
 	"remedytest":  {"remedy", "memory", "sandbox", "sessions"},
 	"audit":       {},
 	"render":      {"playbook", "sessions"},
-	"deployed":    {"render"},
+	"deployed":    {"configrules", "render", "ssmdoc"},
 	"gen":         {"catalog", "cost", "deployed", "playbook", "render", "workflow"},
 	"securityhub": {},
 	"ssmdoc":      {"playbook", "remedy"},

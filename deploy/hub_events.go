@@ -71,23 +71,28 @@ func hubRules() []rule {
 		{id: "ActionsRule", name: "asr-hub-actions", description: "asr's custom actions in Security Hub's console", target: toQueue(), condition: "UseCustomActions",
 			pattern: obj{"source": []string{"aws.securityhub"}, "detail-type": []string{"Security Hub Findings - Custom Action"}, "resources": actions}},
 		{id: "RequestsRule", name: "asr-hub-requests", description: "Requests of runbooks in member accounts", bus: true, target: toQueue(),
-			pattern: obj{"source": []string{"asr.runbook"}, "detail-type": []string{"asr remediation request"}}},
+			pattern: requestPattern()},
 		{id: "AutomationsRule", name: "asr-hub-automations", description: "Automations in member accounts that ended", bus: true, target: toQueue(), pattern: automationPattern()},
 		{id: "ExecutionsRule", name: "asr-hub-executions", description: "Executions of asr's state machines that ended badly", target: toQueue(),
 			pattern: obj{"source": []string{"aws.states"}, "detail-type": []string{"Step Functions Execution Status Change"},
 				"detail": obj{"status": []string{"FAILED", "TIMED_OUT", "ABORTED"}, "stateMachineArn": machines}}},
 		{id: "SweepRule", name: "asr-hub-sweep", description: "Every five minutes: drives on what nobody drives", schedule: "rate(5 minutes)", target: sweep},
-		{id: "ReportRule", name: "asr-hub-report", description: "Every five minutes: sends reports that couldn't be sent", schedule: "rate(5 minutes)",
+		{id: "ReportRule", name: "asr-hub-report", description: "Every minute: sends reports that couldn't be sent, and refusals", schedule: "rate(1 minute)",
 			target: obj{"Id": "report", "Arn": arnOf("ReportFunction"), "Input": `{"source":"asr.schedule","detail-type":"report"}`}},
 		{id: "SyncRule", name: "asr-hub-sync", description: "Weekly: fetches all findings", schedule: "cron(0 2 ? * SAT *)",
 			target: obj{"Id": "sync", "Arn": ref("SyncMachine"), "RoleArn": arnOf("SyncRuleRole"), "Input": `{"source":"asr.schedule"}`}},
 	}
 }
 
+// requestPattern is of what runbooks ask for.
+func requestPattern() obj {
+	return obj{"source": []string{"asr.runbook"}, "detail-type": []string{"asr remediation request"}}
+}
+
 // automationPattern is of Systems Manager automations that have ended.
 func automationPattern() obj {
 	return obj{"source": []string{"aws.ssm"}, "detail-type": []string{"EC2 Automation Execution Status-change Notification"},
-		"detail": obj{"Status": []string{"Success", "Failed", "TimedOut", "Cancelled", "CompletedWithSuccess", "CompletedWithFailure", "Rejected", "Exited"}}}
+		"detail": obj{"Status": []string{"Success", "Failed", "TimedOut", "Cancelled", "CompletedWithSuccess", "CompletedWithFailure", "Rejected", "ChangeCalendarOverrideRejected", "Exited"}}}
 }
 
 func rules(stack awscdk.Stack) error {

@@ -48,28 +48,37 @@ func runbooks(stack awscdk.Stack) error {
 func runbookRoles(stack awscdk.Stack) {
 	awsiam.NewCfnRole(stack, str("RunbookRole"), &awsiam.CfnRoleProps{
 		Path: str("/asr/"), RoleName: sub("asr-runbooks-${AWS::Region}"), Description: str("asr: runbooks ask the hub"),
-		Policies: policies(allow("Hub", "events:PutEvents", ref("HubBusArn"), obj{"StringEquals": obj{"events:source": "asr.runbook"}})),
+		Policies: policies(allow("Ask", "events:PutEvents", []any{regional("events", "event-bus/default"), ref("HubBusArn")}, obj{"StringEquals": obj{"events:source": "asr.runbook"}})),
 		AssumeRolePolicyDocument: trust("ssm.amazonaws.com", obj{
 			"StringEquals": obj{"aws:SourceAccount": ref("AWS::AccountId")}, "ArnLike": obj{"aws:SourceArn": regional("ssm", "automation-execution/*")},
 		}),
 	})
 	awsiam.NewCfnRole(stack, str("ForwardRole"), &awsiam.CfnRoleProps{
-		Path: str("/asr/"), RoleName: sub("asr-forward-${AWS::Region}"), Description: str("asr: the rule that tells the hub of automations that ended"),
+		Path: str("/asr/"), RoleName: sub("asr-forward-${AWS::Region}"), Description: str("asr: the rules that pass runbooks' requests and automations' ends on to the hub"),
 		Policies: policies(allow("Hub", "events:PutEvents", ref("HubBusArn"), nil)),
 		AssumeRolePolicyDocument: trust("events.amazonaws.com", obj{
-			"StringEquals": obj{"aws:SourceAccount": ref("AWS::AccountId")}, "ArnLike": obj{"aws:SourceArn": regional("events", "rule/asr-forward")},
+			"StringEquals": obj{"aws:SourceAccount": ref("AWS::AccountId")}, "ArnLike": obj{"aws:SourceArn": regional("events", "rule/asr-forward-*")},
 		}),
 	})
 }
 
-// forward tells the hub of automations that its own sessions started. What
-// doesn't arrive the hub finds out by asking, more slowly.
+// forward passes on to the hub what runbooks ask for, from whichever Region they
+// run in, and that automations which its own sessions started have ended. What
+// doesn't arrive of the latter the hub finds out by asking, more slowly.
 func forward(stack awscdk.Stack) {
-	pattern := automationPattern()
-	pattern["detail"].(obj)["ExecutedBy"] = []any{obj{"wildcard": "arn:*:assumed-role/asr-member/r-*"}}
-	set(awsevents.NewCfnRule(stack, str("ForwardRule"), &awsevents.CfnRuleProps{
-		Name: str("asr-forward"), Description: str("asr: tells the hub of automations of its runs that ended"), State: str("ENABLED"), EventPattern: pattern,
-	}), "Targets", []any{obj{"Id": "hub", "Arn": ref("HubBusArn"), "RoleArn": arnOf("ForwardRole")}})
+	ends := automationPattern()
+	ends["detail"].(obj)["ExecutedBy"] = []any{obj{"wildcard": "arn:*:assumed-role/asr-member/r-*"}}
+	for _, r := range []struct {
+		id, name, description string
+		pattern               obj
+	}{
+		{"RequestsForward", "asr-forward-requests", "asr: passes runbooks' requests on to the hub", requestPattern()},
+		{"EndsForward", "asr-forward-ends", "asr: tells the hub of automations of its runs that ended", ends},
+	} {
+		set(awsevents.NewCfnRule(stack, str(r.id), &awsevents.CfnRuleProps{
+			Name: &r.name, Description: &r.description, State: str("ENABLED"), EventPattern: r.pattern,
+		}), "Targets", []any{obj{"Id": "hub", "Arn": ref("HubBusArn"), "RoleArn": arnOf("ForwardRole")}})
+	}
 }
 
 // whoWants makes, for each remediation, a condition that holds if a chosen
@@ -129,8 +138,8 @@ func runbook(stack awscdk.Stack, u asr.Remediation, condition string) error {
 	return nil
 }
 
-// withDefaults is a runbook that knows the hub's bus and the role that may put
-// events on it, which CloudFormation fills in.
+// withDefaults is a runbook that knows the role that may put events on the
+// account's bus, which CloudFormation fills in.
 func withDefaults(u asr.Remediation) (string, error) {
 	raw, err := render.Runbook(u)
 	if err != nil {
@@ -144,7 +153,7 @@ func withDefaults(u asr.Remediation) (string, error) {
 		return "", err
 	}
 	all := valueOf(doc.Content[0], "parameters")
-	for name, value := range map[string]string{"EventBus": "${HubBusArn}", "AutomationAssumeRole": "${RunbookRole.Arn}"} {
+	for name, value := range map[string]string{"AutomationAssumeRole": "${RunbookRole.Arn}"} {
 		p := valueOf(all, name)
 		if p == nil {
 			return "", fmt.Errorf("the runbook has no parameter %s", name)

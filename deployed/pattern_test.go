@@ -150,7 +150,7 @@ func TestExecutionsThatEndBadlyAreTaken(t *testing.T) {
 
 func TestAutomationsOfOurRunsAreForwardedAndTaken(t *testing.T) {
 	t.Parallel()
-	forward := committed(t, "asr-runbooks.yaml").deploy(t).resource(t, "ForwardRule").properties["EventPattern"].(obj)
+	forward := committed(t, "asr-runbooks.yaml").deploy(t).resource(t, "EndsForward").properties["EventPattern"].(obj)
 	take := committed(t, "asr-hub.yaml").deploy(t).resource(t, "AutomationsRule").properties["EventPattern"].(obj)
 	for _, tt := range []struct {
 		by, status string
@@ -167,6 +167,18 @@ func TestAutomationsOfOurRunsAreForwardedAndTaken(t *testing.T) {
 		}
 		if tt.want && !matches(take, event) {
 			t.Errorf("%s: the hub doesn't take what is forwarded", tt.status)
+		}
+	}
+}
+
+func TestRunbooksRequestsAreForwardedAndTaken(t *testing.T) {
+	t.Parallel()
+	forward := committed(t, "asr-runbooks.yaml").deploy(t).resource(t, "RequestsForward").properties["EventPattern"].(obj)
+	take := committed(t, "asr-hub.yaml").deploy(t).resource(t, "RequestsRule").properties["EventPattern"].(obj)
+	for source, want := range map[string]bool{"asr.runbook": true, "asr.schedule": false, "aws.securityhub": false} {
+		event := obj{"source": source, "detail-type": "asr remediation request", "detail": obj{}}
+		if matches(forward, event) != want || matches(take, event) != want {
+			t.Errorf("%s: forwarded %v, taken %v", source, matches(forward, event), matches(take, event))
 		}
 	}
 }

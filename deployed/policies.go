@@ -2,10 +2,13 @@ package deployed
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 
 	"example.com/asr"
+	"example.com/asr/configrules"
 	"example.com/asr/render"
+	"example.com/asr/ssmdoc"
 )
 
 // RoleID is the logical id of the member role in asr-member.
@@ -19,9 +22,13 @@ type Policy struct {
 	Document map[string]any // with Fn::Sub around what CloudFormation fills in
 }
 
+// Always is what the member role needs whatever is fixed: to read what Config's
+// rules are parameterised with, and to answer runbooks.
+func Always() []asr.Grant { return slices.Concat(configrules.Grants, ssmdoc.ReplyGrants()) }
+
 // Policies are the managed policies that the member role needs for the remediations.
 func Policies(units []asr.Remediation) ([]Policy, error) {
-	rendered, err := render.RolePolicies(units)
+	rendered, err := render.RolePolicies(units, Always()...)
 	if err != nil {
 		return nil, err
 	}

@@ -31,9 +31,15 @@ type RolePolicy struct{ Name, Document string }
 // remediations, each within MaxManagedPolicy, those that read apart from those
 // that write. What a session narrows to one target is here for all targets of
 // the account. Roles that are handed to AWS services are those of the
-// parameters' defaults: another one must be granted by who wants it.
-func RolePolicies(units []asr.Remediation) ([]RolePolicy, error) {
+// parameters' defaults: another one must be granted by who wants it. also is
+// what the role needs whatever is fixed.
+func RolePolicies(units []asr.Remediation, also ...asr.Grant) ([]RolePolicy, error) {
 	var all []asr.Grant
+	for _, g := range also {
+		on := asr.On{Target: asr.Target{Partition: partition, Account: account, Region: "*", Name: "*"}}
+		g.On = widen(on, g.On)
+		all = append(all, g)
+	}
 	for _, u := range units {
 		for _, on := range defaults(u) {
 			grants := on.Narrow(u.Spec.WriteGrants()) // for the conditions; roles are those of the defaults

@@ -44,7 +44,7 @@ func (o *output) cost(file string) error {
 		bills = append(bills, b)
 		fmt.Fprintf(&tables, "\n### %s\n\n%s", name, cost.Table(b))
 	}
-	run := fmt.Sprintf("%.0f state transitions, and the functions that drive it: %.6f USD.\n", bills[0].Transitions, bills[0].Orchestration)
+	run := fmt.Sprintf("%.0f state transitions if it waits, and the functions that drive it: %.6f USD.\n", bills[0].Transitions, bills[0].Orchestration)
 	return o.between(file, map[string][]byte{
 		"sizes": cost.Summary(names, bills, existing), "tables": tables.Bytes(), "run": []byte(run),
 		"assumptions": cost.AssumptionTable(bills[0]), "prices": cost.PriceTable(prices),
