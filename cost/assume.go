@@ -19,6 +19,7 @@ var Assumptions = []Assumption{
 	{"report-seconds", 1, "seconds", "that report takes: BatchUpdateFindings, one message, one metric"},
 	{"sync-seconds", 5, "seconds", "that sync takes for a page of 100 findings"},
 	{"sync-pages", 50, "pages", "that one sync invocation takes before its five minutes are up"},
+	{"waits", 0.25, "of the runs", "that wait in a state of their own, because their resource needs more than five seconds to settle: about a fifth of the remediations do"},
 	{"echoes", 3, "events a run", "that a run causes: its report comes back, Security Hub tells PASSED, the execution's end"},
 	{"event-writes", 10, "write units an event", "a finding of up to 4 KB in one write, and its places in three indexes, each taken out and put in anew; 7 with the emulator's small findings"},
 	{"event-reads", 2, "read units an event", "the finding and the last run of its claim"},

@@ -28,13 +28,18 @@ var Sizes = map[string]Size{
 // Deployment is what the templates and the workflows say.
 type Deployment struct {
 	Hub, Member, Runbooks Stack
-	Run                   Path // of a one-write run without an approval
-	Sync                  Path // of one page
+	Run                   Path // of a one-write run without an approval, on a resource that needs a while to settle
+	Quick                 Path // of one that is settled within seconds, which apply waits for itself
+	Sync                  Path // of some pages
 }
 
 // Walk is what a one-write run without an approval calls, in order: it is
 // planned, written, looked at, looked at again after a pause, and told of.
-var Walk = []string{"plan", "apply", Wait, "apply", "report"}
+// QuickWalk is the same where the pause is short.
+var (
+	Walk      = []string{"plan", "apply", Wait, "apply", "report"}
+	QuickWalk = []string{"plan", "apply", "report"}
+)
 
 // Read takes the templates by their names and the workflows' definitions.
 func Read(templates map[string][]byte, run, sync []byte) (d Deployment, err error) {
@@ -50,6 +55,9 @@ func Read(templates map[string][]byte, run, sync []byte) (d Deployment, err erro
 	if d.Run, err = WalkDefinition(run, Walk...); err != nil {
 		return d, err
 	}
+	if d.Quick, err = WalkDefinition(run, QuickWalk...); err != nil {
+		return d, err
+	}
 	d.Sync, err = WalkDefinition(sync, "sync")
 	return d, err
 }
@@ -62,8 +70,8 @@ type Bill struct {
 	Lines         []Line       `json:"lines"`
 	Total         float64      `json:"total"`         // US dollars
 	Fixed         float64      `json:"fixed"`         // of it, without any finding or run
-	Orchestration float64      `json:"orchestration"` // US dollars of one run: transitions and the functions that drive it
-	Transitions   float64      `json:"transitions"`   // of one run
+	Orchestration float64      `json:"orchestration"` // US dollars of one run that waits: transitions and the functions that drive it
+	Transitions   float64      `json:"transitions"`   // of one run that waits
 	Assumptions   []Assumption `json:"assumptions"`
 }
 
@@ -99,7 +107,7 @@ func orchestration(d Deployment, prices Prices) float64 {
 	u.prices = prices
 	u.add("transition", d.Run.Transitions(), "")
 	u.add("lambda-request", tasks(d.Run), "")
-	u.add("lambda-gbs", d.runSeconds(), "")
+	u.add("lambda-gbs", d.seconds(d.Run), "")
 	return u.total
 }
 
@@ -110,9 +118,14 @@ func tasks(p Path) (n float64) {
 	return n
 }
 
-// runSeconds are the GB-seconds of one run's functions.
-func (d Deployment) runSeconds() (gbs float64) {
-	for function, calls := range d.Run.Tasks {
+// mean is a number of the average run: some have to wait.
+func (d Deployment) mean(of func(Path) float64) float64 {
+	return assume("waits")*of(d.Run) + (1-assume("waits"))*of(d.Quick)
+}
+
+// seconds are the GB-seconds of the functions on a way.
+func (d Deployment) seconds(p Path) (gbs float64) {
+	for function, calls := range p.Tasks {
 		gbs += float64(calls) * assume(function+"-seconds") * d.Hub.Memory[function]
 	}
 	return gbs
@@ -150,7 +163,7 @@ func lines(s Size, d Deployment, prices Prices) ([]Line, float64) {
 	batches := math.Ceil(events/assume("batch")) + scheduled(d.Hub.Schedules)
 	pages := math.Ceil(s.Findings/100) * assume("weeks")
 	pulls := math.Ceil(pages / assume("sync-pages"))
-	calls := batches + pulls + s.Remediations*tasks(d.Run)
+	calls := batches + pulls + s.Remediations*d.mean(tasks)
 	u.driving(s, events, batches, pages, calls)
 	u.keeping(s, events, calls)
 	u.watching(s, batches, calls)
@@ -179,10 +192,10 @@ func scheduled(schedules []string) (calls float64) {
 func (u *usage) driving(s Size, events, batches, pages, calls float64) {
 	d := u.d
 	pulls := math.Ceil(pages / assume("sync-pages"))
-	u.add("transition", s.Remediations*d.Run.Transitions()+pulls*d.Sync.Transitions(), "%.0f a run (start, %s, end); %.0f for %.0f pages of the weekly sync", d.Run.Transitions(), strings.Join(d.Run.States, ", "), d.Sync.Transitions(), assume("sync-pages"))
-	u.add("lambda-request", calls, "%.0f a run; one for %.0f events; one for %.0f pages of the sync; %.0f by schedule", tasks(d.Run), assume("batch"), assume("sync-pages"), scheduled(u.d.Hub.Schedules))
-	gbs := batches*assume("ingest-seconds")*d.Hub.Memory["ingest"] + pages*assume("sync-seconds")*d.Hub.Memory["sync"] + s.Remediations*d.runSeconds()
-	u.add("lambda-gbs", gbs, "%.2f a run, with each function's memory", d.runSeconds())
+	u.add("transition", s.Remediations*d.mean(Path.Transitions)+pulls*d.Sync.Transitions(), "%.0f a run (start, %s, end), %.0f if it waits; %.0f for %.0f pages of the weekly sync", d.Quick.Transitions(), strings.Join(d.Quick.States, ", "), d.Run.Transitions(), d.Sync.Transitions(), assume("sync-pages"))
+	u.add("lambda-request", calls, "%.0f a run, %.0f if it waits; one for %.0f events; one for %.0f pages of the sync; %.0f by schedule", tasks(d.Quick), tasks(d.Run), assume("batch"), assume("sync-pages"), scheduled(u.d.Hub.Schedules))
+	gbs := batches*assume("ingest-seconds")*d.Hub.Memory["ingest"] + pages*assume("sync-seconds")*d.Hub.Memory["sync"] + s.Remediations*d.mean(d.seconds)
+	u.add("lambda-gbs", gbs, "%.2f a run on average, with each function's memory", d.mean(d.seconds))
 	u.add("sqs-request", events+2*batches+assume("polls")*u.count("AWS::Lambda::EventSourceMapping", Size{}), "one send an event; a receive and a delete a batch; polling the empty queue")
 	u.add("event", 2*assume("runbooks")*s.Remediations, "requests from Systems Manager and their answers; events of AWS services are free")
 }

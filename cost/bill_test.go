@@ -5,8 +5,10 @@ import (
 	"math"
 	"slices"
 	"testing"
+	"time"
 
 	"example.com/asr"
+	"example.com/asr/catalog"
 	"example.com/asr/workflow"
 	"pgregory.net/rapid"
 )
@@ -49,6 +51,20 @@ func TestDrivingAOneWriteRunCostsAtMostATwentiethOfACent(t *testing.T) {
 	t.Parallel()
 	if b := bill(t, Size{}, deployment(t)); b.Orchestration > 0.0005 || b.Orchestration <= 0 {
 		t.Errorf("$%.6f for %v transitions and their functions, want at most $0.0005", b.Orchestration, b.Transitions)
+	}
+}
+
+func TestAQuarterOfTheRemediationsWaitsAtMost(t *testing.T) {
+	t.Parallel()
+	units := catalog.All(nil)
+	waiting := 0
+	for _, u := range units {
+		if u.Spec.Settle > 5*time.Second { // what apply waits for itself
+			waiting++
+		}
+	}
+	if share := float64(waiting) / float64(len(units)); share > assume("waits") || len(units) == 0 {
+		t.Errorf("%d of %d wait", waiting, len(units))
 	}
 }
 

@@ -22,6 +22,17 @@ func TestAOneWriteRunTakesThisWay(t *testing.T) {
 	}
 }
 
+func TestAQuickRunWaitsInsideItsFunction(t *testing.T) {
+	t.Parallel()
+	p, err := WalkDefinition([]byte(workflow.Run()), QuickWalk...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"Plan", "Next", "Apply", "Next", "Report"}, p.States); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestTheStartAndTheEndCountAsTransitions(t *testing.T) {
 	t.Parallel()
 	p, err := WalkDefinition([]byte(`{"StartAt":"A","States":{"A":{"Type":"Pass","Next":"B"},"B":{"Type":"Succeed"}}}`))

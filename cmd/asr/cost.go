@@ -95,7 +95,7 @@ func (a *app) printBill(b cost.Bill) {
 	}
 	rows = append(rows, []string{"Total", "", fmt.Sprintf("%.2f", b.Total), fmt.Sprintf("of it %.2f with nothing to do", b.Fixed)})
 	a.table([]string{"SERVICE", "QUANTITY", "USD", "HOW"}, rows)
-	fmt.Fprintf(a.out, "\nOne run: %.0f state transitions; with the functions that drive it %.6f USD.\n", b.Transitions, b.Orchestration)
+	fmt.Fprintf(a.out, "\nOne run that waits: %.0f state transitions; with the functions that drive it %.6f USD.\n", b.Transitions, b.Orchestration)
 	fmt.Fprintf(a.out, "Prices: %s, %s, on demand, no free tier subtracted. Lines below a cent are left out: --json has them.\n\nAssumed:\n", b.Region, b.Date)
 	for _, x := range b.Assumptions {
 		fmt.Fprintf(a.out, "  %g %s %s\n", x.Value, x.Unit, x.Why)
