@@ -20,17 +20,18 @@ func vaultRead() []any {
 	return []any{allow("VaultKey", "secretsmanager:GetSecretValue", ref("VaultSecret"), nil)}
 }
 
-// settings are the policy file and the organization's own playbooks. They are
-// also listed, so that what isn't there is told from what may not be read.
+// settings are the policy file and the organization's own playbooks.
 func settings() []any {
-	return []any{
-		allow("Settings", "s3:GetObject", []any{sub("${Bucket.Arn}/policy.yaml"), sub("${Bucket.Arn}/playbooks/*")}, nil),
-		allow("ListSettings", "s3:ListBucket", arnOf("Bucket"), nil),
-	}
+	return []any{allow("Settings", "s3:GetObject", []any{sub("${Bucket.Arn}/policy.yaml"), sub("${Bucket.Arn}/playbooks/*")}, nil)}
 }
 
+// largeItems are what the table has no room for. The bucket may be listed, so
+// that what isn't there is told from what may not be read.
 func largeItems() []any {
-	return []any{allow("LargeItems", []string{"s3:DeleteObject", "s3:GetObject", "s3:PutObject"}, sub("${Bucket.Arn}/large/*"), nil)}
+	return []any{
+		allow("LargeItems", []string{"s3:DeleteObject", "s3:GetObject", "s3:PutObject"}, sub("${Bucket.Arn}/large/*"), nil),
+		allow("ListBucket", "s3:ListBucket", arnOf("Bucket"), nil),
+	}
 }
 
 // policyRead is for a policy file in another bucket of this account.
