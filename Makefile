@@ -66,6 +66,20 @@ templates-check: venv ## Fail if a template is not as deploy/ makes it, or cfn-l
 deploy: ## Launch asr in an AWS organization: asks before it changes something (YES=1: doesn't)
 	@deploy/launch.sh
 
+.PHONY: lambda
+lambda: ## Build the code of the deployed functions, bin/asr-lambda.zip (arm64)
+	@GOOS=linux GOARCH=arm64 go build -tags lambda.norpc -ldflags '-s -w -X main.version=$(VERSION)' -o bin/lambda/bootstrap ./cmd/asr-lambda
+	@touch -t 198001010000 bin/lambda/bootstrap
+	@cd bin/lambda && python3 -m zipfile -c ../asr-lambda.zip bootstrap
+
+.PHONY: rehearse
+rehearse: venv ## Deploy the templates into the emulator, send an event, and see the fix come out
+	@go run ./cmd/rehearse
+
+.PHONY: bench
+bench: ## Measure speed and size, with the limits beside
+	@go run ./bench
+
 .PHONY: size
 size: build ## Fail if the binary grows over 50 MB (50,000,000 bytes)
 	@size=$$(stat -c %s bin/asr 2>/dev/null || stat -f %z bin/asr); echo "bin/asr: $$size bytes"; test $$size -le 50000000

@@ -3,6 +3,7 @@ package functions
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -108,41 +109,56 @@ func (w *wiring) open(ctx context.Context) (*parts, error) {
 	if w.parts != nil {
 		return w.parts, nil
 	}
-	v, err := w.vault(ctx)
+	files := s3.NewFromConfig(w.AWS)
+	v, book, err := w.fetch(ctx, files)
 	if err != nil {
 		return nil, err
 	}
-	files := s3.NewFromConfig(w.AWS)
 	store := dynamo.New(dynamo.Config{Client: dynamodb.NewFromConfig(w.AWS), Table: w.table, S3: files, Bucket: w.bucket, Vault: v, Retention: w.retention, Clock: w.Clock})
 	s, err := sessions.New(sessions.Config{Hub: w.AWS, Role: w.role, ExternalID: w.external, Version: w.Version, Settings: store, Clock: w.Clock})
 	if err != nil {
 		return nil, err
 	}
-	book, err := w.book(ctx, files)
-	if err != nil {
-		return nil, err
+	var units []asr.Remediation
+	if book != nil {
+		if units, err = ssmdoc.With(catalog.All(s.Dial), book, s.Dial); err != nil {
+			return nil, err
+		}
 	}
-	units, err := ssmdoc.With(catalog.All(s.Dial), book, s.Dial)
-	if err != nil {
-		return nil, err
-	}
-	live := w.policySource(files)
-	p := &parts{store: store, policy: live}
+	p := &parts{store: store, policy: w.policySource(files)}
 	p.engine = asr.New(asr.Config{
-		Store: store, Remediations: units, Matcher: chosen{book, w.off}, Policy: live, Vault: v,
+		Store: store, Remediations: units, Matcher: chosen{book, w.off}, Policy: p.policy, Vault: v,
 		Rules: configrules.Reader{Dial: s.Dial}, Channels: []asr.Channel{asr.ChannelOutcome}, Patience: w.patience, Clock: w.Clock, Log: w.log,
 	})
 	p.starter = &workflow.Starter{Executions: sfn.NewFromConfig(w.AWS), Machine: w.runs, Engine: p.engine, Store: store, Clock: w.Clock}
-	reporters := asr.Reporters{asr.ChannelSecurityHub: securityhub.NewReporter(w.AWS), asr.ChannelRequester: ssmdoc.Signaller{Dial: s.Dial}}
-	if w.topic != "" {
-		reporters[asr.ChannelOutcome] = notify.SNS{Client: sns.NewFromConfig(w.AWS), Topic: w.topic}
-	}
 	p.handlers = handlers.New(handlers.Config{
-		Engine: p.engine, Store: store, Starter: p.starter, Reporter: reporters, Metrics: handlers.Metrics{To: w.Log, Clock: w.Clock, Saved: minutesSaved},
-		Refresh: live.Refresh, Decode: securityhub.Decode, Request: ssmdoc.Requests(units), Woken: ssmdoc.Event, Pull: w.pull(), Clock: w.Clock, Log: w.log,
+		Engine: p.engine, Store: store, Starter: p.starter, Reporter: w.reporters(s), Metrics: handlers.Metrics{To: w.Log, Clock: w.Clock, Saved: minutesSaved},
+		Refresh: p.policy.Refresh, Decode: securityhub.Decode, Request: ssmdoc.Requests(units), Woken: ssmdoc.Event, Pull: w.pull(), Clock: w.Clock, Log: w.log,
 	})
 	w.parts = p
 	return p, nil
+}
+
+// fetch has the vault and the playbooks, at once: a cold start waits for both.
+// The report function knows no playbook: it tells what others have decided.
+func (w *wiring) fetch(ctx context.Context, files *s3.Client) (v *vault.Vault, book *playbook.Book, err error) {
+	var wg sync.WaitGroup
+	var vaultErr, bookErr error
+	wg.Go(func() { v, vaultErr = w.vault(ctx) })
+	if w.function != "report" {
+		wg.Go(func() { book, bookErr = w.book(ctx, files) })
+	}
+	wg.Wait()
+	return v, book, errors.Join(vaultErr, bookErr)
+}
+
+// reporters are who can be told.
+func (w *wiring) reporters(s *sessions.Sessions) asr.Reporters {
+	all := asr.Reporters{asr.ChannelSecurityHub: securityhub.NewReporter(w.AWS), asr.ChannelRequester: ssmdoc.Signaller{Dial: s.Dial}}
+	if w.topic != "" {
+		all[asr.ChannelOutcome] = notify.SNS{Client: sns.NewFromConfig(w.AWS), Topic: w.topic}
+	}
+	return all
 }
 
 // minutesSaved is what a fix by hand is counted as: finding the owner, the
@@ -165,7 +181,7 @@ func (w *wiring) vault(ctx context.Context) (*vault.Vault, error) {
 // pull takes findings from Security Hub's API of the function's own Region.
 func (w *wiring) pull() handlers.Puller {
 	api := securityhub.NewAPI(w.AWS)
-	api.V2 = w.v2
+	api.V2, api.Now = w.v2, w.Clock
 	return open{api}
 }
 

@@ -19,11 +19,14 @@ import (
 	"example.com/asr/sandbox"
 	"example.com/asr/server"
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/rds"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/securityhub"
 	"github.com/aws/aws-sdk-go-v2/service/securityhub/types"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
 )
 
 const (
@@ -35,8 +38,40 @@ const policy = `version: 1
 console_action: run
 rules:
   - {name: ask-first, match: {controls: [S3.11]}, mode: ask}
-  - {name: fix, match: {controls: [S3.5, RDS.8, CloudTrail.1]}, mode: auto}
+  - {name: fix, match: {controls: [S3.5, RDS.8, CloudTrail.1, House.1]}, mode: auto}
 `
+
+// house declares a document of the organization's own.
+const house = `
+playbook: House
+rules:
+  house-bucket-closed: {control: House.1, remediation: house-close-bucket}
+documents:
+  house-close-bucket:
+    document: AWS-DisableS3BucketPublicReadWrite
+    role: service/house-ssm
+    parameters: {S3BucketName: "{resource.name}", AutomationAssumeRole: "{role}"}
+    title: Close a bucket
+    impact: Anonymous requests to the bucket are denied.
+    risk: medium
+    risk_why: who relies on public objects notices
+    resources: ["arn:{partition}:s3:::{name}"]
+`
+
+// allowDocuments is what an organization adds to the member role for documents
+// of its own, as docs/operate/playbooks.md says.
+func allowDocuments(s *sandbox.Sandbox) error {
+	c := iam.NewFromConfig(s.Config(member, rehearsal.Region))
+	if _, err := c.CreateRole(context.Background(), &iam.CreateRoleInput{RoleName: aws.String("house-ssm"), Path: aws.String("/service/"), AssumeRolePolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ssm.amazonaws.com"},"Action":"sts:AssumeRole"}]}`)}); err != nil {
+		return err
+	}
+	_, err := c.PutRolePolicy(context.Background(), &iam.PutRolePolicyInput{RoleName: aws.String("asr-member"), PolicyName: aws.String("house-documents"), PolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[
+		{"Effect":"Allow","Action":"ssm:DescribeAutomationExecutions","Resource":"*"},
+		{"Effect":"Allow","Action":["ssm:GetAutomationExecution","ssm:AddTagsToResource","ssm:StartAutomationExecution"],"Resource":"arn:aws:ssm:*:` + member + `:automation-execution/*"},
+		{"Effect":"Allow","Action":"ssm:StartAutomationExecution","Resource":["arn:aws:ssm:*::automation-definition/AWS-DisableS3BucketPublicReadWrite:*","arn:aws:ssm:*::document/AWS-DisableS3BucketPublicReadWrite"]},
+		{"Effect":"Allow","Action":"iam:PassRole","Resource":"arn:aws:iam::` + member + `:role/service/house-ssm"}]}`)})
+	return err
+}
 
 // play is a deployed asr that the tests share: they work on resources of their own.
 type play struct {
@@ -93,7 +128,7 @@ func newPlay(t *testing.T) *play {
 		if stage.stack, stage.err = rehearsal.Deploy(context.Background(), s, "../templates", &stage.log, member); stage.err != nil {
 			return
 		}
-		stage.err = errors.Join(stage.stack.Policy(context.Background(), policy), s.Enforce(context.Background(), true))
+		stage.err = errors.Join(stage.stack.Upload(context.Background(), "playbooks/house.yaml", house), allowDocuments(s), stage.stack.Policy(context.Background(), policy), s.Enforce(context.Background(), true))
 	})
 	t.Cleanup(func() {
 		if t.Failed() {
@@ -370,4 +405,82 @@ func TestAPullTakesInWhatIsThere(t *testing.T) {
 	f := p.finding("S3.5", p.bucket("shop-pulled"))
 	p.ok(p.Pull(t.Context()))
 	p.run(f, asr.StateVerified)
+}
+
+func TestADocumentIsStartedAndItsEndWakesTheRun(t *testing.T) {
+	p := newPlay(t)
+	p.ok(p.Sandbox.Automate(t.Context(), sandbox.Automation{Account: member, Document: "AWS-DisableS3BucketPublicReadWrite", Statuses: []string{"InProgress"}}))
+	p.bucket("shop-document")
+	var r asr.Run
+	p.ok(p.Call(t.Context(), ada, http.MethodPost, "/v1/runs", server.Wish{Control: "House.1", Resource: "arn:aws:s3:::shop-document", Account: member, Region: rehearsal.Region}, &r))
+	r = p.until(r.ID, asr.StateAwaiting) // what a document does can't be put back
+	p.ok(p.Call(t.Context(), ada, http.MethodPost, "/v1/runs/"+r.ID+"/approve", server.Answer{Hash: r.Plan.Hash}, nil))
+	api := ssm.NewFromConfig(p.member())
+	var started []ssmtypes.AutomationExecutionMetadata
+	p.ok(rehearsal.Await(t.Context(), time.Minute, func() (bool, error) {
+		out, err := api.DescribeAutomationExecutions(t.Context(), &ssm.DescribeAutomationExecutionsInput{})
+		if err != nil {
+			return false, err
+		}
+		started = nil
+		for _, e := range out.AutomationExecutionMetadataList {
+			if strings.HasSuffix(aws.ToString(e.ExecutedBy), "/"+r.ID) {
+				started = append(started, e)
+			}
+		}
+		return len(started) > 0, nil
+	}))
+	if got := p.executions(r.ID); got != "-0 SUCCEEDED, -1 SUCCEEDED" {
+		t.Errorf("the run is parked, but: %s", got)
+	}
+	p.ok(p.Sandbox.EndAutomation(t.Context(), member, rehearsal.Region, aws.ToString(started[0].AutomationExecutionId), "Success"))
+	p.until(r.ID, asr.StateVerified)
+	if got := p.executions(r.ID); len(started) != 1 || got != "-0 SUCCEEDED, -1 SUCCEEDED, -2 SUCCEEDED" {
+		t.Errorf("%d documents started; executions: %s", len(started), got)
+	}
+}
+
+// until is the run once it is in the state.
+func (p *play) until(id string, state asr.State) asr.Run {
+	p.t.Helper()
+	var d server.Detail
+	err := rehearsal.Await(p.t.Context(), time.Minute, func() (bool, error) {
+		err := p.Call(p.t.Context(), ada, http.MethodGet, "/v1/runs/"+id, nil, &d)
+		return d.Run.State == state, err
+	})
+	if err != nil {
+		p.t.Fatalf("run %s is %s, not %s: %v: %+v", id, d.Run.State, state, err, d.Run.Error)
+	}
+	return d.Run
+}
+
+func TestARunbookAsksTheHubAndEndsWithTheOutcome(t *testing.T) {
+	p := newPlay(t)
+	for name, row := range map[string]struct {
+		resource string
+		want     ssmtypes.AutomationExecutionStatus
+		secure   bool
+	}{
+		"its own bucket":        {p.bucket("shop-runbook"), ssmtypes.AutomationExecutionStatusSuccess, true},
+		"a bucket that is gone": {"arn:aws:s3:::shop-nowhere", ssmtypes.AutomationExecutionStatusSuccess, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := &play{Stack: p.Stack, t: t}
+			api := ssm.NewFromConfig(p.member())
+			started, err := api.StartAutomationExecution(t.Context(), &ssm.StartAutomationExecutionInput{DocumentName: aws.String("asr-s3-tls-only"), Parameters: map[string][]string{"Resource": {row.resource}}})
+			p.ok(err)
+			var e *ssm.GetAutomationExecutionOutput
+			err = rehearsal.Await(t.Context(), time.Minute, func() (bool, error) {
+				var err error
+				e, err = api.GetAutomationExecution(t.Context(), &ssm.GetAutomationExecutionInput{AutomationExecutionId: started.AutomationExecutionId})
+				return err == nil && e.AutomationExecution.ExecutionEndTime != nil, err
+			})
+			if err != nil || e.AutomationExecution.AutomationExecutionStatus != row.want {
+				t.Fatalf("it ended %+v: %v", e.AutomationExecution, err)
+			}
+			if name := strings.TrimPrefix(row.resource, "arn:aws:s3:::"); p.secure(name) != row.secure {
+				t.Errorf("%s is secure: %v", name, !row.secure)
+			}
+		})
+	}
 }

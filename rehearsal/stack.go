@@ -80,6 +80,9 @@ func Deploy(ctx context.Context, s *sandbox.Sandbox, templates string, log io.Wr
 		}); err != nil {
 			return nil, err
 		}
+		if _, err := d.create(ctx, s.Config(account, Region), filepath.Join(templates, "asr-runbooks.yaml"), "asr-runbooks", map[string]string{"HubBusArn": d.Outputs["BusArn"]}); err != nil {
+			return nil, err
+		}
 	}
 	return d, nil
 }
