@@ -41,14 +41,9 @@ change() {
 
 # build makes the code's zip file: the same code gives the same file.
 build() {
-	local dir
-	dir="$(mktemp -d)"
-	say "+ build $dir/asr-lambda.zip"
-	CGO_ENABLED=0 GOOS=linux GOARCH=arm64 go build -trimpath -buildvcs=false -tags lambda.norpc,grpcnotrace \
-		-ldflags "-s -w -X main.version=$version" -o "$dir/bootstrap" ./cmd/asr-lambda
-	TZ=UTC touch -t 202001010000 "$dir/bootstrap"
-	(cd "$dir" && TZ=UTC zip -q -X asr-lambda.zip bootstrap)
-	ZIP="$dir/asr-lambda.zip"
+	say "+ make lambda"
+	make -s lambda VERSION="$version" >&2
+	ZIP=bin/asr-lambda.zip
 }
 
 # parameter is what the hub's stack has for a parameter, or what it will have.
