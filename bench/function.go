@@ -26,7 +26,7 @@ func functions(ctx context.Context) ([]row, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }() // what is left is in the folder for such things
 	binary := filepath.Join(dir, "bootstrap")
 	build := exec.CommandContext(ctx, "go", "build", "-tags", "lambda.norpc", "-ldflags", "-s -w", "-o", binary, "./cmd/asr-lambda")
 	build.Stderr = os.Stderr
@@ -119,12 +119,12 @@ func start(ctx context.Context, binary, function, event string) (time.Duration, 
 	if err != nil {
 		return 0, err
 	}
-	defer runtime.Close()
+	defer func() { _ = runtime.Close() }() // ours, and done with
 	aws, err := serve(standIn)
 	if err != nil {
 		return 0, err
 	}
-	defer aws.Close()
+	defer func() { _ = aws.Close() }()
 	cmd := exec.CommandContext(ctx, binary)
 	cmd.Env = []string{
 		"AWS_LAMBDA_RUNTIME_API=" + runtime.Addr, "AWS_ENDPOINT_URL=http://" + aws.Addr, "AWS_REGION=eu-west-1", "AWS_ACCESS_KEY_ID=a", "AWS_SECRET_ACCESS_KEY=b",

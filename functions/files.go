@@ -68,7 +68,7 @@ func (w *wiring) book(ctx context.Context, client *s3.Client) (*playbook.Book, e
 	if err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(dir) // what is left of it goes with the sandbox
+	defer func() { _ = os.RemoveAll(dir) }() // what is left of it goes with the sandbox
 	pages := s3.NewListObjectsV2Paginator(client, &s3.ListObjectsV2Input{Bucket: &w.bucket, Prefix: aws.String(playbookFolder)})
 	some := false
 	for pages.HasMorePages() {

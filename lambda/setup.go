@@ -90,7 +90,7 @@ func (s *Setup) ensure(ctx context.Context, a action, prefix string) error {
 	}
 	var off *types.InvalidAccessException
 	if errors.As(err, &off) {
-		return errors.New("Security Hub is not enabled in this account and Region: enable it, then deploy again") //nolint:staticcheck // a name
+		return errors.New("Security Hub is not enabled in this account and Region: enable it, then deploy again")
 	}
 	if err != nil {
 		return fmt.Errorf("custom action %s: %w", a.name, err)

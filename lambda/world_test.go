@@ -72,7 +72,6 @@ type world struct {
 	on     map[string]bool // the switches that the unit turns on
 	writes int
 	read   func() error // what a read comes to
-	waits  bool         // the unit's spec
 }
 
 func newWorld(t *testing.T, p asr.Policy) *world {

@@ -76,8 +76,7 @@ func allowDocuments(s *sandbox.Sandbox) error {
 // play is a deployed asr that the tests share: they work on resources of their own.
 type play struct {
 	*rehearsal.Stack
-	t   *testing.T
-	log *bytes.Buffer
+	t *testing.T
 }
 
 var stage struct {

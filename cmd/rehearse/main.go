@@ -46,7 +46,7 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer s.Close()
+	defer func() { _ = s.Close() }() // everything in it is forgotten
 	log, err := os.CreateTemp("", "asr-rehearsal-*.log")
 	if err != nil {
 		return err
