@@ -33,7 +33,7 @@ var may = map[string][]string{
 	"ssmdoc":      {"playbook", "remedy"},
 	"workflow":    {},
 	"server":      {},
-	"lambda":      {"workflow"},
+	"lambda":      {"audit", "workflow"},
 	"deploy":      {"*"},
 	"functions":   {"*"},
 	"rehearsal":   {"*"},

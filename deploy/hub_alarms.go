@@ -33,6 +33,7 @@ func hubAlarms() []alarm {
 		{"IngestDeadLettersAlarm", "asr-hub-ingest-dead-letters", "Messages failed five times: read them, mend the reason, then start the redrive.", "Maximum", []metric{visible("IngestDeadLetters")}, 60, 0, "notBreaching"},
 		{"EventDeadLettersAlarm", "asr-hub-event-dead-letters", "Events couldn't be delivered, or calls of the report or setup function failed for good: read the messages.", "Maximum", []metric{visible("EventDeadLetters")}, 60, 0, "notBreaching"},
 		{"SyncFailuresAlarm", "asr-hub-sync-failures", "Fetching findings failed: read the sync function's log.", "Sum", []metric{{namespace, "SyncFailures", nil}}, 300, 0, "notBreaching"},
+		{"AuditAlarm", "asr-hub-audit", "Somebody has tampered with the audit log: asr hub audit says where.", "Maximum", []metric{{namespace, "AuditProblems", nil}}, 300, 0, "notBreaching"},
 		{"KillSwitchAlarm", "asr-hub-kill-switch", "The kill switch is on: asr changes nothing until it is turned off.", "Maximum", []metric{{namespace, "KillSwitch", nil}}, 300, 0, "ignore"},
 	}
 	for _, m := range hubMachines() {

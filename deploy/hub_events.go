@@ -79,6 +79,8 @@ func hubRules() []rule {
 		{id: "SweepRule", name: "asr-hub-sweep", description: "Every five minutes: drives on what nobody drives", schedule: "rate(5 minutes)", target: sweep},
 		{id: "ReportRule", name: "asr-hub-report", description: "Every minute: sends reports that couldn't be sent, and refusals", schedule: "rate(1 minute)",
 			target: obj{"Id": "report", "Arn": arnOf("ReportFunction"), "Input": `{"source":"asr.schedule","detail-type":"report"}`}},
+		{id: "AuditRule", name: "asr-hub-audit", description: "Daily: proves the audit log", schedule: "cron(30 1 * * ? *)",
+			target: obj{"Id": "audit", "Arn": arnOf("AuditFunction"), "Input": `{"source":"asr.schedule","detail-type":"audit"}`}},
 		{id: "SyncRule", name: "asr-hub-sync", description: "Weekly: fetches all findings", schedule: "cron(0 2 ? * SAT *)",
 			target: obj{"Id": "sync", "Arn": ref("SyncMachine"), "RoleArn": arnOf("SyncRuleRole"), "Input": `{"source":"asr.schedule"}`}},
 	}
@@ -108,10 +110,12 @@ func rules(stack awscdk.Stack) error {
 			return err
 		}
 	}
-	awslambda.NewCfnPermission(stack, str("ReportPermission"), &awslambda.CfnPermissionProps{
-		FunctionName: ref("ReportFunction"), Action: str("lambda:InvokeFunction"), Principal: str("events.amazonaws.com"),
-		SourceAccount: ref("AWS::AccountId"), SourceArn: arnOf("ReportRule"),
-	})
+	for _, id := range []string{"Report", "Audit"} {
+		awslambda.NewCfnPermission(stack, str(id+"Permission"), &awslambda.CfnPermissionProps{
+			FunctionName: ref(id + "Function"), Action: str("lambda:InvokeFunction"), Principal: str("events.amazonaws.com"),
+			SourceAccount: ref("AWS::AccountId"), SourceArn: arnOf(id + "Rule"),
+		})
+	}
 	return nil
 }
 

@@ -45,6 +45,8 @@ func hubFunctions() []function {
 			env: env("ASR_TOPIC", "ASR_RUN_MACHINE", "ASR_ROLE", "ASR_EXTERNAL_ID"), may: may(findings(true), publish(), members(), start("asr-hub-run"))},
 		{name: "sync", title: "fetches findings page by page", timeout: 300, memory: 512,
 			env: env("ASR_RUN_MACHINE", "ASR_SECURITYHUB_V2"), may: may(findings(false), start("asr-hub-run"))},
+		{name: "audit", title: "proves the audit log every day, and signs how far it goes", timeout: 900, memory: 1024, async: true,
+			env: []string{"ASR_TABLE", "ASR_BUCKET", "ASR_VAULT_SECRET"}, may: grants(tableRW(), vaultRead(), largeItems())},
 		{name: "api", title: "answers the HTTP API", timeout: 29, memory: 512,
 			env: env("ASR_RUN_MACHINE"), may: may(start("asr-hub-run"))},
 		{name: "setup", title: "makes and removes Security Hub's custom actions, and starts the first sync", timeout: 300, memory: 256, async: true,

@@ -54,6 +54,9 @@ func New(c Config) (lambda.Handler, error) {
 		"sync": with(w, func(h *handlers.Handlers, ctx context.Context, _ json.RawMessage) (handlers.Pulled, error) {
 			return h.Sync(ctx)
 		}),
+		"audit": with(w, func(h *handlers.Handlers, ctx context.Context, _ json.RawMessage) (handlers.Audited, error) {
+			return h.Audit(ctx)
+		}),
 		"api":   w.api,
 		"setup": cfn.LambdaWrap(w.setup().Handle),
 	}[e.function]
@@ -83,7 +86,7 @@ func (w *wiring) api(ctx context.Context, in events.LambdaFunctionURLRequest) (o
 	if err := p.policy.Refresh(ctx); err != nil {
 		return out, err
 	}
-	return handlers.URL(server.New(server.Config{Engine: p.engine, Store: p.store, Who: handlers.Caller, Drive: p.starter.Start, Log: w.log}))(ctx, in)
+	return handlers.URL(server.New(server.Config{Engine: p.engine, Store: p.store, Who: handlers.Caller, Drive: p.starter.Start, Audited: handlers.AuditSetting, Log: w.log}))(ctx, in)
 }
 
 // setup is the stack's custom resource.

@@ -34,7 +34,7 @@ import (
 
 // environment is what a function's environment says; deploy/ sets it.
 type environment struct {
-	function  string // which one this is: ingest, plan, apply, report, sync, api, setup
+	function  string // which one this is: ingest, plan, apply, report, sync, audit, api, setup
 	table     string
 	bucket    string   // large items, playbooks, by default the policy
 	secret    string   // ARN of the secret that the vault's key comes from
@@ -132,7 +132,7 @@ func (w *wiring) open(ctx context.Context) (*parts, error) {
 	})
 	p.starter = &workflow.Starter{Executions: sfn.NewFromConfig(w.AWS), Machine: w.runs, Engine: p.engine, Store: store, Clock: w.Clock}
 	p.handlers = handlers.New(handlers.Config{
-		Engine: p.engine, Store: store, Starter: p.starter, Reporter: w.reporters(s), Metrics: handlers.Metrics{To: w.Log, Clock: w.Clock, Saved: minutesSaved},
+		Engine: p.engine, Store: store, Starter: p.starter, Reporter: w.reporters(s), Signer: v, Metrics: handlers.Metrics{To: w.Log, Clock: w.Clock, Saved: minutesSaved},
 		Refresh: p.policy.Refresh, Decode: securityhub.Decode, Request: ssmdoc.Requests(units), Woken: ssmdoc.Event, Pull: w.pull(), Clock: w.Clock, Log: w.log,
 	})
 	w.parts = p
@@ -140,12 +140,12 @@ func (w *wiring) open(ctx context.Context) (*parts, error) {
 }
 
 // fetch has the vault and the playbooks, at once: a cold start waits for both.
-// The report function knows no playbook: it tells what others have decided.
+// Who reports or audits knows no playbook: others have decided.
 func (w *wiring) fetch(ctx context.Context, files *s3.Client) (v *vault.Vault, book *playbook.Book, err error) {
 	var wg sync.WaitGroup
 	var vaultErr, bookErr error
 	wg.Go(func() { v, vaultErr = w.vault(ctx) })
-	if w.function != "report" {
+	if w.function != "report" && w.function != "audit" {
 		wg.Go(func() { book, bookErr = w.book(ctx, files) })
 	}
 	wg.Wait()

@@ -25,6 +25,7 @@ type Config struct {
 	Starter  Starter
 	Reporter asr.Reporter
 	Metrics  Metrics
+	Signer   asr.Signer // signs and proves the audit log
 
 	// Refresh reads the policy again if it is old. Its error fails the event, so
 	// that it comes again: nothing is decided without the policy.

@@ -51,6 +51,11 @@ func (m Metrics) KillSwitch(on bool) {
 	m.write([][]string{{}}, nil, map[string]metric{"KillSwitch": v})
 }
 
+// Audited tells how many things in the audit log were tampered with.
+func (m Metrics) Audited(problems int) {
+	m.write([][]string{{}}, nil, map[string]metric{"AuditProblems": {"Count", float64(problems)}})
+}
+
 // SyncFailed counts a pull of findings that did not end well.
 func (m Metrics) SyncFailed() {
 	m.write([][]string{{}}, nil, map[string]metric{"SyncFailures": {"Count", 1}})

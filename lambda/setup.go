@@ -46,6 +46,11 @@ const setupID = "asr-setup"
 // whatever happens here. An error is the reason that people see.
 func (s *Setup) Handle(ctx context.Context, e cfn.Event) (id string, data map[string]any, err error) {
 	data = map[string]any{}
+	if end, limited := ctx.Deadline(); limited { // the answer takes time, too
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, end.Add(-reserve))
+		defer cancel()
+	}
 	prefix, err := prefixOf(e.StackID)
 	if err != nil {
 		return setupID, data, err

@@ -483,3 +483,22 @@ func TestARunbookAsksTheHubAndEndsWithTheOutcome(t *testing.T) {
 		})
 	}
 }
+
+func TestTheAuditLogIsProven(t *testing.T) {
+	p := newPlay(t)
+	f := p.finding("S3.5", p.bucket("shop-audited"))
+	p.send(p.Imported(f))
+	p.run(f, asr.StateVerified)
+	var got struct {
+		Report struct {
+			Records  int
+			Problems []any
+			Last     *asr.Checkpoint
+		}
+	}
+	p.ok(p.Invoke(t.Context(), "asr-hub-audit", map[string]string{"source": "asr.schedule"}, &got))
+	if got.Report.Records == 0 || len(got.Report.Problems) > 0 || got.Report.Last == nil {
+		t.Errorf("%+v", got)
+	}
+	p.ok(p.Call(t.Context(), ada, http.MethodGet, "/v1/audit", nil, &got))
+}

@@ -49,7 +49,7 @@ type Stack struct {
 }
 
 // names of the functions, as the template has them.
-var names = []string{"ingest", "plan", "apply", "report", "sync", "api", "setup"}
+var names = []string{"ingest", "plan", "apply", "report", "sync", "audit", "api", "setup"}
 
 // Deploy makes the stacks: the hub's in the sandbox's hub account and the
 // members' in the given ones. templates is the folder that they lie in.

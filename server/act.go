@@ -88,6 +88,18 @@ func (a *api) revert(r *http.Request, by asr.Actor) (any, error) {
 	return a.driven(r, run, err)
 }
 
+// audit is what the last look at the audit log found, as it was kept.
+func (a *api) audit(r *http.Request, _ asr.Actor) (any, error) {
+	if a.Audited == "" {
+		return nil, &asr.Error{Code: asr.CodeNotFound, Message: "the audit log is not looked at here", Do: "asr audit verify"}
+	}
+	text, err := a.Store.Setting(r.Context(), a.Audited)
+	if err == nil && text == "" {
+		err = &asr.Error{Code: asr.CodeNotFound, Message: "the audit log has not been looked at yet", Do: "wait: it is, once a day"}
+	}
+	return json.RawMessage(text), err
+}
+
 func (a *api) killSwitch(r *http.Request, _ asr.Actor) (any, error) {
 	reason, err := a.Store.Setting(r.Context(), asr.KillSwitch)
 	return Reason{reason}, err

@@ -25,6 +25,8 @@ type Config struct {
 	Who    func(*http.Request) (asr.Actor, error)      // the verified caller
 	Drive  func(ctx context.Context, run string) error // sees that a run is driven; nil: somebody else does
 	Log    *slog.Logger                                // nil: silent
+
+	Audited string // the setting in which the last look at the audit log is kept; "": none is taken
 }
 
 // maxBody bounds what a request may hold, in bytes.
@@ -55,6 +57,7 @@ func New(c Config) http.Handler {
 		"POST /v1/runs/{id}/reject":  a.reject,
 		"POST /v1/runs/{id}/cancel":  a.cancel,
 		"POST /v1/runs/{id}/revert":  a.revert,
+		"GET /v1/audit":              a.audit,
 		"GET /v1/kill-switch":        a.killSwitch,
 		"PUT /v1/kill-switch":        a.kill,
 	} {

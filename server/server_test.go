@@ -52,7 +52,7 @@ func newWorld(t *testing.T) *world {
 	}
 	w.engine = asr.New(asr.Config{Store: w.store, Remediations: []asr.Remediation{u}, Matcher: matcher{}, Vault: glass{}, Policy: asks{}})
 	w.api = server.New(server.Config{
-		Engine: w.engine, Store: failing{w.store, &w.storing}, Drive: func(_ context.Context, run string) error { w.driven = append(w.driven, run); return nil },
+		Engine: w.engine, Store: failing{w.store, &w.storing}, Audited: "audited", Drive: func(_ context.Context, run string) error { w.driven = append(w.driven, run); return nil },
 		Who: func(*http.Request) (asr.Actor, error) {
 			if w.caller.Name == "" {
 				return asr.Actor{}, &asr.Error{Code: asr.CodeNotAllowed, Message: "not signed"}
@@ -194,6 +194,20 @@ func TestTheKillSwitchIsSetByAName(t *testing.T) {
 	records, err := w.store.Records(t.Context(), "asr")
 	if err != nil || len(records) != 1 || records[0].Actor != ada {
 		t.Errorf("the audit log: %+v %v", records, err)
+	}
+}
+
+func TestTheLastLookAtTheAuditLogIsShown(t *testing.T) {
+	w := newWorld(t)
+	if status, no := w.call("GET", "/v1/audit", "", nil); status != http.StatusNotFound || no.Do == "" {
+		t.Errorf("before the first: %d %+v", status, no)
+	}
+	if err := w.store.SetSetting(t.Context(), "audited", `{"at":"2026-03-01T00:00:00Z","report":{"records":7}}`); err != nil {
+		t.Fatal(err)
+	}
+	var got struct{ Report struct{ Records int } }
+	if status, no := w.call("GET", "/v1/audit", "", &got); status != http.StatusOK || got.Report.Records != 7 {
+		t.Errorf("%d %+v %+v", status, no, got)
 	}
 }
 

@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"net/url"
 	"strconv"
+	"time"
 
 	"example.com/asr"
+	"example.com/asr/audit"
 	"example.com/asr/server"
 	"github.com/spf13/cobra"
 )
@@ -26,7 +28,7 @@ the stack's output ApiUrl, or named with --api or $ASR_API.`,
 	f.StringVar(&h.url, "api", "", "URL of the API (default $ASR_API, or the stack's output ApiUrl)")
 	f.StringVar(&h.stack, "stack", "asr-hub", "name of the hub's stack")
 	cmd.AddCommand(h.runs(), h.show(), h.approve(), h.answer("reject", "Reject the plan of a run that asks"), h.answer("cancel", "End a run that has not begun"),
-		h.revert(), h.remediate(), h.findings(), h.killSwitch())
+		h.revert(), h.remediate(), h.findings(), h.audit(), h.killSwitch())
 	return cmd
 }
 
@@ -239,6 +241,28 @@ func (h *hubCommands) findings() *cobra.Command {
 	f.StringVar(&outcome, "outcome", "", "only this outcome (open, running, fixed, confirmed, …)")
 	f.IntVar(&limit, "limit", 100, "at most so many")
 	return cmd
+}
+
+func (h *hubCommands) audit() *cobra.Command {
+	return &cobra.Command{
+		Use: "audit", Short: "Show what the hub's last look at its audit log found", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var last struct {
+				At     time.Time    `json:"at"`
+				Report audit.Report `json:"report"`
+			}
+			if err := h.ask(cmd.Context(), "GET", "/v1/audit", nil, nil, &last); err != nil {
+				return err
+			}
+			if err := h.print(last, func() {
+				fmt.Fprintf(h.out, "Looked at %s\n", last.At.Format(time.RFC3339))
+				h.printAudit(last.Report)
+			}); err != nil || len(last.Report.Problems) == 0 {
+				return err
+			}
+			return exitError{exitFailed}
+		},
+	}
 }
 
 func (h *hubCommands) killSwitch() *cobra.Command {

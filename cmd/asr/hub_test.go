@@ -59,7 +59,7 @@ func newRemote(t *testing.T) *remote {
 		Makes: func(asr.On, asr.Change) string { return "" },
 	}
 	d.engine = asr.New(asr.Config{Store: d.store, Remediations: []asr.Remediation{u}, Matcher: switches{}, Vault: switches{}, Policy: switches{}})
-	api := server.New(server.Config{Engine: d.engine, Store: d.store, Drive: d.drive, Who: func(*http.Request) (asr.Actor, error) {
+	api := server.New(server.Config{Engine: d.engine, Store: d.store, Audited: "audited", Drive: d.drive, Who: func(*http.Request) (asr.Actor, error) {
 		return asr.Actor{Kind: "person", Name: "arn:aws:sts::111111111111:assumed-role/ops/ada", Verified: true}, nil
 	}})
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -138,6 +138,27 @@ func TestTheHubsKillSwitchIsTurned(t *testing.T) {
 	for _, step := range []struct{ args, want string }{{"status", "off: writes go on\n"}, {"on stop", "on: nothing is written: stop\n"}, {"status", "on: nothing is written: stop\n"}, {"off", "off: writes go on\n"}} {
 		if code, out, errs := d.asr(append([]string{"kill-switch"}, strings.Fields(step.args)...)...); code != exitDone || out != step.want {
 			t.Errorf("%s: %d %q %s", step.args, code, out, errs)
+		}
+	}
+}
+
+func TestTheHubsAuditLogIsShown(t *testing.T) {
+	d := newRemote(t)
+	if code, _, errs := d.asr("audit"); code != exitFailed || !strings.Contains(errs, "once a day") {
+		t.Errorf("before the first look: %d %s", code, errs)
+	}
+	for report, want := range map[string]struct {
+		code int
+		text string
+	}{
+		`{"subjects":2,"records":9,"problems":[]}`:                                                              {exitDone, "Nothing was changed"},
+		`{"subjects":2,"records":9,"problems":[{"subject":"r-1","seq":3,"what":"it was changed","do":"look"}]}`: {exitFailed, "BAD r-1, record 3: it was changed"},
+	} {
+		if err := d.store.SetSetting(t.Context(), "audited", `{"at":"2026-03-01T00:00:00Z","report":`+report+`}`); err != nil {
+			t.Fatal(err)
+		}
+		if code, out, errs := d.asr("audit"); code != want.code || !strings.Contains(out, want.text) || !strings.Contains(out, "9 records") {
+			t.Errorf("%s: %d %s %s", report, code, out, errs)
 		}
 	}
 }
