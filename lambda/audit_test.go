@@ -37,7 +37,7 @@ func (f forged) Records(ctx context.Context, subject string) ([]asr.Record, erro
 }
 
 func TestTheAuditLogIsProvenSignedAndWhatWasFoundIsKept(t *testing.T) {
-	w := newWorld(t, always{asr.ModeAuto})
+	w := newWorld(t, asr.ModeAuto)
 	w.config.Signer = seal{}
 	w.rebuild()
 	w.execute(w.finding("f-1", "s"), 0)

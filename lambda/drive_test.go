@@ -12,13 +12,13 @@ import (
 )
 
 func TestAnExecutionTakesARunToItsEndAndTellsOfIt(t *testing.T) {
-	w := newWorld(t, always{asr.ModeAuto})
+	w := newWorld(t, asr.ModeAuto)
 	id := w.finding("f-1", "s")
 	if path := w.execute(id, 0); !slices.Equal(path, []string{"apply", "report"}) {
 		t.Errorf("it went %v", path)
 	}
-	if r := w.run(id); r.State != asr.StateVerified || w.writes != 1 {
-		t.Errorf("the run is %s after %d writes", r.State, w.writes)
+	if r := w.run(id); r.State != asr.StateVerified || w.switches.Writes() != 1 {
+		t.Errorf("the run is %s after %d writes", r.State, w.switches.Writes())
 	}
 	if len(w.told) != 2 || w.told[0].Channel == w.told[1].Channel {
 		t.Errorf("told %+v: want Security Hub and people", w.told)
@@ -29,18 +29,18 @@ func TestAnExecutionTakesARunToItsEndAndTellsOfIt(t *testing.T) {
 }
 
 func TestPlanningWritesNothingAndApplyingDoesNotPlan(t *testing.T) {
-	w := newWorld(t, always{asr.ModeAuto})
+	w := newWorld(t, asr.ModeAuto)
 	id := w.finding("f-1", "s")
 	if out, err := w.handlers.Apply(t.Context(), workflow.State{Run: id}); err != nil || out.Do != "plan" || w.run(id).State != asr.StateClaimed {
 		t.Errorf("apply sent it %q, the run is %s: %v", out.Do, w.run(id).State, err)
 	}
-	if out, err := w.handlers.Plan(t.Context(), workflow.State{Run: id}); err != nil || out.Do != "apply" || w.writes != 0 || w.run(id).State != asr.StateScheduled {
-		t.Errorf("plan sent it %q after %d writes, the run is %s: %v", out.Do, w.writes, w.run(id).State, err)
+	if out, err := w.handlers.Plan(t.Context(), workflow.State{Run: id}); err != nil || out.Do != "apply" || w.switches.Writes() != 0 || w.run(id).State != asr.StateScheduled {
+		t.Errorf("plan sent it %q after %d writes, the run is %s: %v", out.Do, w.switches.Writes(), w.run(id).State, err)
 	}
 }
 
 func TestAnExecutionEndsWhereARunWaitsAndTheAnswerStartsTheNext(t *testing.T) {
-	w := newWorld(t, always{asr.ModeAsk})
+	w := newWorld(t, asr.ModeAsk)
 	id := w.finding("f-1", "s")
 	if path := w.execute(id, 0); !slices.Equal(path, []string{"report"}) || w.run(id).State != asr.StateAwaiting {
 		t.Errorf("it went %v, the run is %s", path, w.run(id).State)
@@ -59,24 +59,24 @@ func TestAnExecutionEndsWhereARunWaitsAndTheAnswerStartsTheNext(t *testing.T) {
 		t.Fatalf("executions %v, want %v", w.sfn.names, want)
 	}
 	w.execute(id, 1)
-	if r := w.run(id); r.State != asr.StateVerified || w.writes != 1 {
-		t.Errorf("the run is %s after %d writes", r.State, w.writes)
+	if r := w.run(id); r.State != asr.StateVerified || w.switches.Writes() != 1 {
+		t.Errorf("the run is %s after %d writes", r.State, w.switches.Writes())
 	}
 }
 
 func TestAResourceThatSettlesIsWaitedForInTheStateMachine(t *testing.T) {
-	w := newWorld(t, always{asr.ModeAuto})
+	w := newWorld(t, asr.ModeAuto)
 	id := w.finding("f-1", "s")
 	reads := 0
-	w.read = func() error {
+	w.switches.Read = func() error {
 		if reads++; reads > 3 && reads < 9 {
 			return asr.ErrSettling
 		}
 		return nil
 	}
 	path := w.execute(id, 0)
-	if r := w.run(id); r.State != asr.StateVerified || w.writes != 1 {
-		t.Errorf("the run is %s after %d writes", r.State, w.writes)
+	if r := w.run(id); r.State != asr.StateVerified || w.switches.Writes() != 1 {
+		t.Errorf("the run is %s after %d writes", r.State, w.switches.Writes())
 	}
 	if waits := len(path) - 2; waits < 1 || waits > 4 {
 		t.Errorf("it went %v: short waits are for the function, long ones for the state machine", path)
@@ -84,12 +84,13 @@ func TestAResourceThatSettlesIsWaitedForInTheStateMachine(t *testing.T) {
 }
 
 func TestARunThatAnEventWakesIsParked(t *testing.T) {
-	w := newWorld(t, always{asr.ModeAuto})
-	w.build(always{asr.ModeAuto}, true)
+	w := newWorld(t, asr.ModeAuto)
+	w.switches.Wakes = true
+	w.build(asr.ModeAuto)
 	id := w.finding("f-1", "s")
 	settling := true
-	w.read = func() error {
-		if settling && w.writes > 0 {
+	w.switches.Read = func() error {
+		if settling && w.switches.Writes() > 0 {
 			return asr.ErrSettling
 		}
 		return nil
@@ -107,20 +108,20 @@ func TestARunThatAnEventWakesIsParked(t *testing.T) {
 		t.Fatalf("the event started %v", w.sfn.names)
 	}
 	w.execute(id, 1)
-	if r := w.run(id); r.State != asr.StateVerified || w.writes != 1 {
-		t.Errorf("the run is %s after %d writes", r.State, w.writes)
+	if r := w.run(id); r.State != asr.StateVerified || w.switches.Writes() != 1 {
+		t.Errorf("the run is %s after %d writes", r.State, w.switches.Writes())
 	}
 }
 
 func TestWhileTheKillSwitchIsOnRunsAreParkedAndGoOnAfterwards(t *testing.T) {
-	w := newWorld(t, always{asr.ModeAuto})
+	w := newWorld(t, asr.ModeAuto)
 	id := w.finding("f-1", "s")
 	if err := w.engine.Kill(t.Context(), asr.Actor{Kind: "person", Name: "ada"}, "incident"); err != nil {
 		t.Fatal(err)
 	}
 	w.execute(id, 0)
-	if w.writes > 0 || !w.run(id).State.Open() {
-		t.Fatalf("%d writes, the run is %s", w.writes, w.run(id).State)
+	if w.switches.Writes() > 0 || !w.run(id).State.Open() {
+		t.Fatalf("%d writes, the run is %s", w.switches.Writes(), w.run(id).State)
 	}
 	w.jump(time.Minute)
 	w.ingest(w.message("m-2", "asr.schedule", nil))
@@ -139,7 +140,7 @@ func TestWhileTheKillSwitchIsOnRunsAreParkedAndGoOnAfterwards(t *testing.T) {
 }
 
 func TestAnExecutionOfTooManyTurnsHandsOver(t *testing.T) {
-	w := newWorld(t, always{asr.ModeAuto})
+	w := newWorld(t, asr.ModeAuto)
 	id := w.finding("f-1", "s")
 	out, err := w.handlers.Plan(t.Context(), workflow.State{Run: id, Turns: 799})
 	if err != nil || out.Do != "report" {
@@ -154,7 +155,7 @@ func TestAnExecutionOfTooManyTurnsHandsOver(t *testing.T) {
 }
 
 func TestAFunctionWhoseTimeRunsOutLeavesTheRestToTheNext(t *testing.T) {
-	w := newWorld(t, always{asr.ModeAuto})
+	w := newWorld(t, asr.ModeAuto)
 	id := w.finding("f-1", "s")
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
@@ -164,7 +165,7 @@ func TestAFunctionWhoseTimeRunsOutLeavesTheRestToTheNext(t *testing.T) {
 }
 
 func TestATaskThatFailedForGoodEndsTheRunAndSaysWhere(t *testing.T) {
-	w := newWorld(t, always{asr.ModeAuto})
+	w := newWorld(t, asr.ModeAuto)
 	id := w.finding("f-1", "s")
 	in := workflow.State{Run: id, Error: &workflow.Error{Error: "Lambda.Unknown", Cause: "out of memory"}}
 	for range 2 { // Step Functions may try again
@@ -185,7 +186,7 @@ func TestATaskThatFailedForGoodEndsTheRunAndSaysWhere(t *testing.T) {
 }
 
 func TestAReportThatCantBeDeliveredFailsNobody(t *testing.T) {
-	w := newWorld(t, always{asr.ModeAuto})
+	w := newWorld(t, asr.ModeAuto)
 	w.reporter = errors.New("Security Hub is down")
 	id := w.finding("f-1", "s")
 	w.execute(id, 0)
@@ -203,7 +204,7 @@ func TestAReportThatCantBeDeliveredFailsNobody(t *testing.T) {
 }
 
 func TestTheScheduleLeavesWhatARunsOwnExecutionIsTelling(t *testing.T) {
-	w := newWorld(t, always{asr.ModeAuto})
+	w := newWorld(t, asr.ModeAuto)
 	id := w.finding("f-1", "s")
 	for _, do := range []func(context.Context, workflow.State) (workflow.State, error){w.handlers.Plan, w.handlers.Apply} {
 		if _, err := do(t.Context(), workflow.State{Run: id}); err != nil {

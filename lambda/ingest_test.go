@@ -13,7 +13,7 @@ import (
 )
 
 func TestAnEventThatComesTwiceStartsOneExecution(t *testing.T) {
-	w := newWorld(t, always{asr.ModeAuto})
+	w := newWorld(t, asr.ModeAuto)
 	m := w.message("m-1", "aws.securityhub", event{Finding: "f-1", Resource: "s"})
 	if again := w.ingest(m, m); again != "" {
 		t.Errorf("again: %s", again)
@@ -24,13 +24,13 @@ func TestAnEventThatComesTwiceStartsOneExecution(t *testing.T) {
 	}
 	w.execute(strings.TrimSuffix(w.sfn.names[0], "-0"), 0)
 	w.ingest(m)
-	if len(w.sfn.names) != 1 || w.writes != 1 {
-		t.Errorf("executions %v, %d writes", w.sfn.names, w.writes)
+	if len(w.sfn.names) != 1 || w.switches.Writes() != 1 {
+		t.Errorf("executions %v, %d writes", w.sfn.names, w.switches.Writes())
 	}
 }
 
 func TestAStartThatFailedIsMadeUpForByTheMessageThatComesAgain(t *testing.T) {
-	w := newWorld(t, always{asr.ModeAuto})
+	w := newWorld(t, asr.ModeAuto)
 	w.sfn.fail = errors.New("ThrottlingException")
 	m := w.message("m-1", "aws.securityhub", event{Finding: "f-1", Resource: "s"})
 	if again := w.ingest(m); again != "m-1" {
@@ -43,7 +43,7 @@ func TestAStartThatFailedIsMadeUpForByTheMessageThatComesAgain(t *testing.T) {
 }
 
 func TestAStartThatWasLostIsMadeUpForByTheSweep(t *testing.T) {
-	w := newWorld(t, always{asr.ModeAuto})
+	w := newWorld(t, asr.ModeAuto)
 	w.sfn.fail = errors.New("ThrottlingException")
 	w.ingest(w.message("m-1", "aws.securityhub", event{Finding: "f-1", Resource: "s"}), w.message("m-2", "aws.securityhub", event{Finding: "f-2", Resource: "t"}))
 	w.sfn.fail = nil
@@ -60,7 +60,7 @@ func TestAStartThatWasLostIsMadeUpForByTheSweep(t *testing.T) {
 }
 
 func TestTheSweepEndsTheWaitForAnApprovalThatNeverCame(t *testing.T) {
-	w := newWorld(t, always{asr.ModeAsk})
+	w := newWorld(t, asr.ModeAsk)
 	id := w.finding("f-1", "s")
 	w.execute(id, 0)
 	w.jump(6 * 24 * time.Hour)
@@ -73,13 +73,13 @@ func TestTheSweepEndsTheWaitForAnApprovalThatNeverCame(t *testing.T) {
 		t.Fatalf("executions %v, want %v", w.sfn.names, want)
 	}
 	w.execute(id, 1)
-	if r := w.run(id); r.State != asr.StateCancelled || r.Error.Code != asr.CodeExpired || w.writes > 0 {
+	if r := w.run(id); r.State != asr.StateCancelled || r.Error.Code != asr.CodeExpired || w.switches.Writes() > 0 {
 		t.Errorf("the run is %s: %+v", r.State, r.Error)
 	}
 }
 
 func TestAMessageThatFailsComesAgainAndTheOthersDont(t *testing.T) {
-	w := newWorld(t, always{asr.ModeAuto})
+	w := newWorld(t, asr.ModeAuto)
 	broken := events.SQSMessage{MessageId: "m-2", Body: "{not JSON"}
 	odd := w.message("m-3", "aws.securityhub", map[string]string{"hello": "world"})
 	if again := w.ingest(w.message("m-1", "aws.securityhub", event{Finding: "f-1", Resource: "s"}), broken, odd, w.message("m-4", "asr.runbook", map[string]string{})); again != "" {
@@ -99,7 +99,7 @@ func TestAMessageThatFailsComesAgainAndTheOthersDont(t *testing.T) {
 }
 
 func TestWithoutThePolicyNothingIsDecidedAndEverythingComesAgain(t *testing.T) {
-	w := newWorld(t, always{asr.ModeAuto})
+	w := newWorld(t, asr.ModeAuto)
 	unread := true
 	w.config.Refresh = func(context.Context) error {
 		if unread {
@@ -122,7 +122,7 @@ func TestWithoutThePolicyNothingIsDecidedAndEverythingComesAgain(t *testing.T) {
 }
 
 func TestARunbooksRequestIsMadeAndItsRefusalAnswered(t *testing.T) {
-	w := newWorld(t, always{asr.ModeAuto})
+	w := newWorld(t, asr.ModeAuto)
 	own := "arn:aws:test:eu-west-1:" + account + ":s"
 	m := w.message("m-1", "asr.runbook", event{Resource: own})
 	w.ingest(m, m)
@@ -150,11 +150,12 @@ func TestARunbooksRequestIsMadeAndItsRefusalAnswered(t *testing.T) {
 }
 
 func TestOnlyTheRunsOwnAccountWakesIt(t *testing.T) {
-	w := newWorld(t, always{asr.ModeAuto})
-	w.build(always{asr.ModeAuto}, true)
+	w := newWorld(t, asr.ModeAuto)
+	w.switches.Wakes = true
+	w.build(asr.ModeAuto)
 	id := w.finding("f-1", "s")
-	w.read = func() error {
-		if w.writes > 0 {
+	w.switches.Read = func() error {
+		if w.switches.Writes() > 0 {
 			return asr.ErrSettling
 		}
 		return nil
@@ -176,7 +177,7 @@ func ended(name, status string) map[string]string {
 func TestAnExecutionThatDiesLetsGoOfItsRun(t *testing.T) {
 	for status, code := range map[string]asr.Code{"FAILED": asr.CodeInternal, "TIMED_OUT": asr.CodeInternal, "ABORTED": asr.CodeNotAllowed} {
 		t.Run(status, func(t *testing.T) {
-			w := newWorld(t, always{asr.ModeAuto})
+			w := newWorld(t, asr.ModeAuto)
 			id := w.finding("f-1", "s")
 			m := w.message("m-2", "aws.states", ended(id+"-0", status))
 			if again := w.ingest(m, m); again != "" {
@@ -193,7 +194,7 @@ func TestAnExecutionThatDiesLetsGoOfItsRun(t *testing.T) {
 }
 
 func TestAnExecutionThatWasTakenOverTakesNothingWithIt(t *testing.T) {
-	w := newWorld(t, always{asr.ModeAuto})
+	w := newWorld(t, asr.ModeAuto)
 	id := w.finding("f-1", "s")
 	if _, err := w.engine.Restart(t.Context(), id, 0); err != nil {
 		t.Fatal(err)
@@ -205,7 +206,7 @@ func TestAnExecutionThatWasTakenOverTakesNothingWithIt(t *testing.T) {
 }
 
 func TestAPullThatDiesIsCounted(t *testing.T) {
-	w := newWorld(t, always{asr.ModeAuto})
+	w := newWorld(t, asr.ModeAuto)
 	w.ingest(w.message("m-1", "aws.states", ended("deploy-4711", "FAILED")), w.message("m-2", "aws.states", ended("weekly", "TIMED_OUT")))
 	if got := len(w.metrics("SyncFailures")); got != 2 {
 		t.Errorf("counted %d", got)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"example.com/asr"
+	"example.com/asr/enginetest"
 	"example.com/asr/lambda"
 )
 
@@ -42,7 +43,7 @@ func (p *pages) Pull(_ context.Context, cursor string, emit func([]asr.Observati
 }
 
 func TestAPullGoesOnWhereTheTimeOrAnErrorStoppedIt(t *testing.T) {
-	w := newWorld(t, always{asr.ModeAuto})
+	w := newWorld(t, asr.ModeAuto)
 	p := &pages{w: w, n: 5, fail: 4}
 	w.config.Pull = p
 	w.rebuild()
@@ -95,7 +96,7 @@ func TestThePolicyIsLookedAtEveryMinute(t *testing.T) {
 		if string(text) == "broken" {
 			return nil, &asr.Error{Code: asr.CodeBadInput, Message: "line 1"}
 		}
-		return always{asr.Mode(text)}, nil
+		return enginetest.Always(text), nil
 	}}
 	mode := func(wantErr bool) asr.Mode {
 		t.Helper()
@@ -136,7 +137,7 @@ func TestThePolicyIsLookedAtEveryMinute(t *testing.T) {
 }
 
 func TestMetricsAreLinesThatCloudWatchTakes(t *testing.T) {
-	w := newWorld(t, always{asr.ModeAuto})
+	w := newWorld(t, asr.ModeAuto)
 	w.execute(w.finding("f-1", "s"), 0)
 	runs := w.metrics("Runs")
 	if len(runs) != 1 || runs[0]["Outcome"] != "verified" || runs[0]["Control"] != "T.1" || runs[0]["Runs"] != 1.0 {

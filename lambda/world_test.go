@@ -5,13 +5,13 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"example.com/asr"
+	"example.com/asr/enginetest"
 	"example.com/asr/lambda"
 	"example.com/asr/memory"
 	"example.com/asr/workflow"
@@ -67,21 +67,21 @@ type world struct {
 	told     []asr.Report
 	reporter error
 
-	mu     sync.Mutex
-	now    time.Time
-	on     map[string]bool // the switches that the unit turns on
-	writes int
-	read   func() error // what a read comes to
+	switches enginetest.Switches
+
+	mu  sync.Mutex
+	now time.Time
 }
 
-func newWorld(t *testing.T, p asr.Policy) *world {
-	w := &world{t: t, store: memory.New(), sfn: &executions{running: map[string]string{}, closed: map[string]bool{}}, log: &bytes.Buffer{}, now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), on: map[string]bool{}}
-	w.build(p, false)
+func newWorld(t *testing.T, mode asr.Mode) *world {
+	w := &world{t: t, store: memory.New(), sfn: &executions{running: map[string]string{}, closed: map[string]bool{}}, log: &bytes.Buffer{}, now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
+	w.switches.Settle = 2 * time.Second
+	w.build(mode)
 	return w
 }
 
-func (w *world) build(p asr.Policy, wakes bool) {
-	w.engine = asr.New(asr.Config{Store: w.store, Remediations: []asr.Remediation{w.unit(wakes)}, Matcher: matcher{}, Policy: p, Vault: glass{}, Clock: w.clock, Channels: []asr.Channel{asr.ChannelOutcome}})
+func (w *world) build(mode asr.Mode) {
+	w.engine = asr.New(asr.Config{Store: w.store, Remediations: []asr.Remediation{w.switches.Remediation()}, Matcher: enginetest.Book{}, Policy: enginetest.Always(mode), Vault: enginetest.Glass{}, Clock: w.clock, Channels: []asr.Channel{asr.ChannelOutcome}})
 	w.config = lambda.Config{
 		Engine: w.engine, Store: w.store, Reporter: w, Clock: w.clock,
 		Starter: &workflow.Starter{Executions: w.sfn, Machine: "arn:machine", Engine: w.engine, Store: w.store, Clock: w.clock},
@@ -115,50 +115,6 @@ func (w *world) Report(_ context.Context, r asr.Report) error {
 	return w.reporter
 }
 
-func (w *world) unit(wakes bool) asr.Remediation {
-	return asr.Remediation{
-		Spec:     asr.Spec{ID: "test-switch", Version: 1, Scope: asr.ScopeResource, Resources: []string{"arn:{partition}:test:{region}:{account}:{name}"}, Settle: 2 * time.Second, Wakes: wakes},
-		Controls: map[string]json.RawMessage{"T.1": json.RawMessage(`{}`)},
-		Check:    func(asr.On) error { return nil },
-		Resolve:  func(_ context.Context, on asr.On) (asr.Target, error) { return on.Target, nil },
-		Read: func(_ context.Context, on asr.On) (json.RawMessage, error) {
-			if w.read != nil {
-				if err := w.read(); err != nil {
-					return nil, err
-				}
-			}
-			return fmt.Appendf(nil, `{"on":%v}`, w.on[on.Name]), nil
-		},
-		Want: func(asr.On, json.RawMessage) (json.RawMessage, error) { return json.RawMessage(`{"on":true}`), nil },
-		Write: func(_ context.Context, on asr.On, _, _ json.RawMessage) error {
-			w.on[on.Name] = true
-			w.writes++
-			return nil
-		},
-		Keep:  func(asr.On, asr.Change) string { return "" },
-		Makes: func(asr.On, asr.Change) string { return "" },
-	}
-}
-
-type matcher struct{}
-
-func (matcher) Match(f asr.Finding) (asr.Match, error) { return matcher{}.Control(f.Control) }
-func (matcher) Control(id string) (asr.Match, error) {
-	return asr.Match{Control: id, Remediation: "test-switch"}, nil
-}
-
-type glass struct{}
-
-func (glass) Seal(s string) (string, error) { return s, nil }
-func (glass) Open(s string) (string, error) { return s, nil }
-
-type always struct{ mode asr.Mode }
-
-func (p always) Decide(asr.Facts) (asr.Decision, bool) {
-	return asr.Decision{Mode: p.mode, Reason: asr.ReasonRule, Rule: "all", Why: "rule all"}, true
-}
-func (always) Params(asr.Facts) map[string]json.RawMessage { return nil }
-
 // event is what stands in the detail of the tests' events.
 type event struct {
 	Finding, Resource string
@@ -172,7 +128,7 @@ func decode(source string, at time.Time, body []byte) ([]asr.Observation, []asr.
 	}
 	return []asr.Observation{{
 		ID: e.Detail.Finding, Source: asr.SourceImported, At: at,
-		Provider: asr.Provider{Format: "asff", Account: account, Region: "eu-west-1", Compliance: asr.ComplianceFailed, RecordState: asr.RecordActive, Control: "T.1", UpdatedAt: at, Resources: []asr.Resource{{ID: "arn:aws:test:eu-west-1:" + account + ":" + e.Detail.Resource}}},
+		Provider: asr.Provider{Format: "asff", Account: account, Region: "eu-west-1", Compliance: asr.ComplianceFailed, RecordState: asr.RecordActive, Control: enginetest.Control, UpdatedAt: at, Resources: []asr.Resource{{ID: "arn:aws:test:eu-west-1:" + account + ":" + e.Detail.Resource}}},
 		Workflow: asr.Workflow{Status: asr.WorkflowNew},
 	}}, nil
 }
@@ -186,7 +142,7 @@ func request(body []byte) (asr.Ask, error) {
 		return asr.Ask{}, errors.New("it names no resource")
 	}
 	return asr.Ask{
-		Actor: asr.Actor{Kind: "runbook", Name: "ssm"}, Control: "T.1", Account: e.Account, Region: "eu-west-1", Resource: asr.Resource{ID: e.Detail.Resource},
+		Actor: asr.Actor{Kind: "runbook", Name: "ssm"}, Control: enginetest.Control, Account: e.Account, Region: "eu-west-1", Resource: asr.Resource{ID: e.Detail.Resource},
 		Reply: &asr.Reply{Account: e.Account, Region: "eu-west-1", Execution: "e-1"},
 	}, nil
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -12,6 +11,7 @@ import (
 	"testing"
 
 	"example.com/asr"
+	"example.com/asr/enginetest"
 	"example.com/asr/memory"
 	"example.com/asr/server"
 )
@@ -22,35 +22,19 @@ var ada = asr.Actor{Kind: "person", Name: "arn:aws:sts::111111111111:assumed-rol
 
 // world is the API over an engine with one unit, which turns switches on.
 type world struct {
-	t       *testing.T
-	store   *memory.Store
-	engine  *asr.Engine
-	api     http.Handler
-	caller  asr.Actor
-	driven  []string
-	on      map[string]bool
-	storing error
+	t        *testing.T
+	store    *memory.Store
+	engine   *asr.Engine
+	api      http.Handler
+	caller   asr.Actor
+	driven   []string
+	switches enginetest.Switches
+	storing  error
 }
 
 func newWorld(t *testing.T) *world {
-	w := &world{t: t, store: memory.New(), caller: ada, on: map[string]bool{}}
-	u := asr.Remediation{
-		Spec:     asr.Spec{ID: "test-switch", Version: 1, Scope: asr.ScopeResource, Resources: []string{"arn:{partition}:test:{region}:{account}:{name}"}},
-		Controls: map[string]json.RawMessage{"T.1": json.RawMessage(`{}`)},
-		Check:    func(asr.On) error { return nil },
-		Resolve:  func(_ context.Context, on asr.On) (asr.Target, error) { return on.Target, nil },
-		Read: func(_ context.Context, on asr.On) (json.RawMessage, error) {
-			return fmt.Appendf(nil, `{"on":%v}`, w.on[on.Name]), nil
-		},
-		Want: func(asr.On, json.RawMessage) (json.RawMessage, error) { return json.RawMessage(`{"on":true}`), nil },
-		Write: func(_ context.Context, on asr.On, _, to json.RawMessage) error {
-			w.on[on.Name] = strings.Contains(string(to), "true")
-			return nil
-		},
-		Keep:  func(asr.On, asr.Change) string { return "" },
-		Makes: func(asr.On, asr.Change) string { return "" },
-	}
-	w.engine = asr.New(asr.Config{Store: w.store, Remediations: []asr.Remediation{u}, Matcher: matcher{}, Vault: glass{}, Policy: asks{}})
+	w := &world{t: t, store: memory.New(), caller: ada}
+	w.engine = asr.New(asr.Config{Store: w.store, Remediations: []asr.Remediation{w.switches.Remediation()}, Matcher: enginetest.Book{}, Vault: enginetest.Glass{}, Policy: enginetest.Always(asr.ModeAsk)})
 	w.api = server.New(server.Config{
 		Engine: w.engine, Store: failing{w.store, &w.storing}, Audited: "audited", Drive: func(_ context.Context, run string) error { w.driven = append(w.driven, run); return nil },
 		Who: func(*http.Request) (asr.Actor, error) {
@@ -75,28 +59,6 @@ func (f failing) Run(ctx context.Context, id string) (asr.Run, error) {
 	}
 	return f.Store.Run(ctx, id)
 }
-
-type matcher struct{}
-
-func (matcher) Match(f asr.Finding) (asr.Match, error) { return matcher{}.Control(f.Control) }
-func (matcher) Control(id string) (asr.Match, error) {
-	if id != "T.1" {
-		return asr.Match{}, &asr.Error{Code: asr.CodeNotFound, Message: "there is no control " + id}
-	}
-	return asr.Match{Control: id, Remediation: "test-switch"}, nil
-}
-
-type glass struct{}
-
-func (glass) Seal(s string) (string, error) { return s, nil }
-func (glass) Open(s string) (string, error) { return s, nil }
-
-type asks struct{}
-
-func (asks) Decide(asr.Facts) (asr.Decision, bool) {
-	return asr.Decision{Mode: asr.ModeAsk, Reason: asr.ReasonRule, Rule: "all", Why: "rule all"}, true
-}
-func (asks) Params(asr.Facts) map[string]json.RawMessage { return nil }
 
 // call uses the API; out is what a success is decoded into.
 func (w *world) call(method, path, body string, out any) (int, asr.Error) {
@@ -155,13 +117,13 @@ func TestAPersonAsksLooksApprovesAndPutsBack(t *testing.T) {
 	if status, no := w.call("POST", "/v1/runs/"+r.ID+"/approve", `{"hash":"`+r.Plan.Hash+`","note":"change 4711"}`, &r); status != http.StatusOK || r.Approval.By != ada || r.Approval.Note != "change 4711" {
 		t.Fatalf("approve: %d %+v", status, no)
 	}
-	if r = w.drive(r.ID); r.State != asr.StateVerified || !w.on["s"] {
+	if r = w.drive(r.ID); r.State != asr.StateVerified || !w.switches.On("s") {
 		t.Fatalf("the run is %s", r.State)
 	}
 	if status, no := w.call("POST", "/v1/runs/"+r.ID+"/revert", `{}`, &r); status != http.StatusOK || r.Undo.By != ada {
 		t.Fatalf("revert: %d %+v", status, no)
 	}
-	if r = w.drive(r.ID); r.State != asr.StateReverted || w.on["s"] {
+	if r = w.drive(r.ID); r.State != asr.StateReverted || w.switches.On("s") {
 		t.Errorf("the run is %s", r.State)
 	}
 	if !slices.Equal(w.driven, []string{r.ID, r.ID, r.ID}) {

@@ -2,7 +2,6 @@ package worker_test
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"sync"
 	"testing"
@@ -10,62 +9,10 @@ import (
 	"time"
 
 	"example.com/asr"
+	"example.com/asr/enginetest"
 	"example.com/asr/memory"
 	"example.com/asr/worker"
 )
-
-// switchboard is a unit whose resources are switches.
-type switchboard struct {
-	mu     sync.Mutex
-	on     map[string]bool
-	writes int
-	hold   chan struct{} // if it isn't nil, writes wait for it
-	held   chan struct{} // closed once a write waits
-}
-
-func (s *switchboard) unit() asr.Remediation {
-	return asr.Remediation{
-		Spec:     asr.Spec{ID: "test-switch", Version: 1, Scope: asr.ScopeResource, Resources: []string{"arn:{partition}:test:{region}:{account}:{name}"}},
-		Controls: map[string]json.RawMessage{"T.1": json.RawMessage(`{}`)},
-		Check:    func(asr.On) error { return nil },
-		Resolve:  func(_ context.Context, on asr.On) (asr.Target, error) { return on.Target, nil },
-		Read: func(_ context.Context, on asr.On) (json.RawMessage, error) {
-			s.mu.Lock()
-			defer s.mu.Unlock()
-			return fmt.Appendf(nil, `{"on":%v}`, s.on[on.Name]), nil
-		},
-		Want: func(asr.On, json.RawMessage) (json.RawMessage, error) { return json.RawMessage(`{"on":true}`), nil },
-		Write: func(ctx context.Context, on asr.On, _, _ json.RawMessage) error {
-			if s.hold != nil {
-				close(s.held)
-				select {
-				case <-s.hold:
-				case <-ctx.Done():
-					return ctx.Err()
-				}
-			}
-			s.mu.Lock()
-			defer s.mu.Unlock()
-			s.on[on.Name] = true
-			s.writes++
-			return nil
-		},
-		Keep:  func(asr.On, asr.Change) string { return "" },
-		Makes: func(asr.On, asr.Change) string { return "" },
-	}
-}
-
-type matcher struct{}
-
-func (matcher) Match(f asr.Finding) (asr.Match, error) { return matcher{}.Control(f.Control) }
-func (matcher) Control(id string) (asr.Match, error) {
-	return asr.Match{Control: id, Remediation: "test-switch"}, nil
-}
-
-type glass struct{}
-
-func (glass) Seal(s string) (string, error) { return s, nil }
-func (glass) Open(s string) (string, error) { return s, nil }
 
 type reports struct {
 	mu  sync.Mutex
@@ -79,9 +26,9 @@ func (r *reports) Report(_ context.Context, rep asr.Report) error {
 	return nil
 }
 
-func setUp(s *switchboard, r asr.Reporter) (*worker.Pool, *asr.Engine, *memory.Store) {
+func setUp(s *enginetest.Switches, r asr.Reporter) (*worker.Pool, *asr.Engine, *memory.Store) {
 	store := memory.New()
-	engine := asr.New(asr.Config{Store: store, Remediations: []asr.Remediation{s.unit()}, Matcher: matcher{}, Vault: glass{}})
+	engine := asr.New(asr.Config{Store: store, Remediations: []asr.Remediation{s.Remediation()}, Matcher: enginetest.Book{}, Vault: enginetest.Glass{}})
 	return worker.New(worker.Config{Engine: engine, Store: store, Reporter: r, Workers: 3, Poll: 10 * time.Millisecond}), engine, store
 }
 
@@ -107,7 +54,7 @@ func state(t *testing.T, store *memory.Store, id string) asr.State {
 
 func TestServeDrivesWhatIsDueUntilItIsTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &switchboard{on: map[string]bool{}}
+		s := &enginetest.Switches{}
 		pool, engine, store := setUp(s, &reports{})
 		var ids []string
 		for i := range 10 {
@@ -126,21 +73,30 @@ func TestServeDrivesWhatIsDueUntilItIsTold(t *testing.T) {
 				t.Errorf("run %s is %s", id, got)
 			}
 		}
-		if s.writes != 10 {
-			t.Errorf("%d writes, want 10", s.writes)
+		if s.Writes() != 10 {
+			t.Errorf("%d writes, want 10", s.Writes())
 		}
 	})
 }
 
 func TestAStepInHandIsFinishedBeforeServeReturns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &switchboard{on: map[string]bool{}, hold: make(chan struct{}), held: make(chan struct{})}
+		hold, held := make(chan struct{}), make(chan struct{})
+		s := &enginetest.Switches{Write: func(ctx context.Context) error {
+			close(held)
+			select {
+			case <-hold:
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}}
 		pool, engine, store := setUp(s, nil)
 		id := request(t, engine, "s")
 		ctx, stop := context.WithCancel(t.Context())
 		done := make(chan error)
 		go func() { done <- pool.Serve(ctx) }()
-		<-s.held
+		<-held
 		stop()
 		synctest.Wait()
 		select {
@@ -148,10 +104,10 @@ func TestAStepInHandIsFinishedBeforeServeReturns(t *testing.T) {
 			t.Fatal("Serve returned with a write under way")
 		default:
 		}
-		close(s.hold)
+		close(hold)
 		<-done
 		r, err := store.Run(context.Background(), id)
-		if err != nil || !s.on["s"] || r.Chain.Seq < 5 {
+		if err != nil || !s.On("s") || r.Chain.Seq < 5 {
 			t.Errorf("the write was not stored: %+v %v", r, err)
 		}
 	})
@@ -159,7 +115,7 @@ func TestAStepInHandIsFinishedBeforeServeReturns(t *testing.T) {
 
 func TestARunWhoseWorkerDiedIsTakenUpAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		pool, engine, store := setUp(&switchboard{on: map[string]bool{}}, nil)
+		pool, engine, store := setUp(&enginetest.Switches{}, nil)
 		id := request(t, engine, "s")
 		if _, err := store.Lease(t.Context(), "dead", id, time.Now(), time.Minute); err != nil {
 			t.Fatal(err)
@@ -182,21 +138,21 @@ func TestARunWhoseWorkerDiedIsTakenUpAgain(t *testing.T) {
 
 func TestDriveStopsWhereItIsTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &switchboard{on: map[string]bool{}}
+		s := &enginetest.Switches{}
 		pool, engine, store := setUp(s, nil)
 		id := request(t, engine, "s")
 		if err := pool.Drive(t.Context(), []string{id}, func(r asr.Run) bool { return r.State == asr.StateClaimed }); err != nil {
 			t.Fatal(err)
 		}
-		if got := state(t, store, id); got != asr.StateScheduled || s.writes != 0 {
-			t.Errorf("the run is %s after %d writes", got, s.writes)
+		if got := state(t, store, id); got != asr.StateScheduled || s.Writes() != 0 {
+			t.Errorf("the run is %s after %d writes", got, s.Writes())
 		}
 	})
 }
 
 func TestDriveTakesItsRunsAndNoOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		pool, engine, store := setUp(&switchboard{on: map[string]bool{}}, &reports{})
+		pool, engine, store := setUp(&enginetest.Switches{}, &reports{})
 		mine, other := request(t, engine, "mine"), request(t, engine, "other")
 		seen := map[asr.State]bool{}
 		if err := pool.Drive(t.Context(), []string{mine}, func(r asr.Run) bool { seen[r.State] = true; return true }); err != nil {

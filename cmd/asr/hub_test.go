@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -12,6 +11,7 @@ import (
 	"testing"
 
 	"example.com/asr"
+	"example.com/asr/enginetest"
 	"example.com/asr/memory"
 	"example.com/asr/server"
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -28,41 +28,14 @@ type remote struct {
 	deny   bool
 }
 
-type switches struct{}
-
-func (switches) Match(f asr.Finding) (asr.Match, error) { return switches{}.Control(f.Control) }
-func (switches) Control(id string) (asr.Match, error) {
-	return asr.Match{Control: id, Remediation: "test-switch"}, nil
-}
-func (switches) Seal(s string) (string, error) { return s, nil }
-func (switches) Open(s string) (string, error) { return s, nil }
-func (switches) Decide(asr.Facts) (asr.Decision, bool) {
-	return asr.Decision{Mode: asr.ModeAsk, Reason: asr.ReasonRule, Rule: "all", Why: "rule all"}, true
-}
-func (switches) Params(asr.Facts) map[string]json.RawMessage { return nil }
-
 func newRemote(t *testing.T) *remote {
 	d := &remote{t: t, store: memory.New()}
-	on := false
-	u := asr.Remediation{
-		Spec:     asr.Spec{ID: "test-switch", Version: 1, Scope: asr.ScopeResource, Resources: []string{"arn:{partition}:test:{region}:{account}:{name}"}},
-		Controls: map[string]json.RawMessage{"T.1": json.RawMessage(`{}`)},
-		Check:    func(asr.On) error { return nil },
-		Resolve:  func(_ context.Context, o asr.On) (asr.Target, error) { return o.Target, nil },
-		Read:     func(context.Context, asr.On) (json.RawMessage, error) { return fmt.Appendf(nil, `{"on":%v}`, on), nil },
-		Want:     func(asr.On, json.RawMessage) (json.RawMessage, error) { return json.RawMessage(`{"on":true}`), nil },
-		Write: func(_ context.Context, _ asr.On, _, to json.RawMessage) error {
-			on = strings.Contains(string(to), "true")
-			return nil
-		},
-		Keep:  func(asr.On, asr.Change) string { return "" },
-		Makes: func(asr.On, asr.Change) string { return "" },
-	}
-	d.engine = asr.New(asr.Config{Store: d.store, Remediations: []asr.Remediation{u}, Matcher: switches{}, Vault: switches{}, Policy: switches{}})
+	var s enginetest.Switches
+	d.engine = asr.New(asr.Config{Store: d.store, Remediations: []asr.Remediation{s.Remediation()}, Matcher: enginetest.Book{}, Vault: enginetest.Glass{}, Policy: enginetest.Always(asr.ModeAsk)})
 	api := server.New(server.Config{Engine: d.engine, Store: d.store, Audited: "audited", Drive: d.drive, Who: func(*http.Request) (asr.Actor, error) {
 		return asr.Actor{Kind: "person", Name: "arn:aws:sts::111111111111:assumed-role/ops/ada", Verified: true}, nil
 	}})
-	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if scope := r.Header.Get("Authorization"); d.deny || !strings.Contains(scope, "/eu-west-1/lambda/aws4_request") || !strings.Contains(scope, "x-amz-security-token") {
 			w.WriteHeader(http.StatusForbidden)
 			fmt.Fprint(w, `{"Message":"Forbidden"}`)
@@ -70,8 +43,8 @@ func newRemote(t *testing.T) *remote {
 		}
 		api.ServeHTTP(w, r)
 	}))
-	t.Cleanup(s.Close)
-	d.url = s.URL
+	t.Cleanup(front.Close)
+	d.url = front.URL
 	return d
 }
 
