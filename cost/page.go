@@ -39,7 +39,7 @@ func AssumptionTable(b Bill) []byte {
 	var t strings.Builder
 	t.WriteString("| Assumed | |\n|---|---|\n")
 	for _, a := range b.Assumptions {
-		fmt.Fprintf(&t, "| %s %s | %s |\n", number(a.Value), a.Unit, a.Why)
+		fmt.Fprintf(&t, "| %s %s | %s |\n", Number(a.Value), a.Unit, a.Why)
 	}
 	return []byte(t.String())
 }
@@ -54,7 +54,8 @@ func PriceTable(p Prices) []byte {
 	return []byte(t.String())
 }
 
-func number(n float64) string {
+// Number is a number as people read it: 2,592,000.
+func Number(n float64) string {
 	if n < 1 {
 		return fmt.Sprintf("%g", n)
 	}

@@ -98,6 +98,6 @@ func (a *app) printBill(b cost.Bill) {
 	fmt.Fprintf(a.out, "\nOne run that waits: %.0f state transitions; with the functions that drive it %.6f USD.\n", b.Transitions, b.Orchestration)
 	fmt.Fprintf(a.out, "Prices: %s, %s, on demand, no free tier subtracted. Lines below a cent are left out: --json has them.\n\nAssumed:\n", b.Region, b.Date)
 	for _, x := range b.Assumptions {
-		fmt.Fprintf(a.out, "  %g %s %s\n", x.Value, x.Unit, x.Why)
+		fmt.Fprintf(a.out, "  %s %s %s\n", cost.Number(x.Value), x.Unit, x.Why)
 	}
 }
