@@ -21,7 +21,8 @@ type cloud struct {
 
 const (
 	memberRole  = "MemberRole"
-	securityHub = "SecurityHub"
+	securityHub = "SecurityHub"    // that events come from
+	hubAPI      = "SecurityHubAPI" // that is asked and told
 )
 
 // shapes are how resources are drawn, by type; the others aren't.
@@ -32,9 +33,6 @@ var shapes = map[string][2]string{
 	"AWS::Lambda::Function":            {"[", "]"},
 	"AWS::Lambda::Url":                 {"([", "])"},
 	"AWS::StepFunctions::StateMachine": {"[[", "]]"},
-	"AWS::DynamoDB::Table":             {"[(", ")]"},
-	"AWS::S3::Bucket":                  {"[(", ")]"},
-	"AWS::SecretsManager::Secret":      {"[(", ")]"},
 	"AWS::SNS::Topic":                  {">", "]"},
 }
 
@@ -57,10 +55,17 @@ func (c cloud) label(id string) string {
 	return id
 }
 
+// aside are resources that nearly everything has to do with, or nothing drawn
+// has: the text under the picture tells of them.
+var aside = []string{"Table", "Bucket", "VaultSecret", "LogBucket", "AlarmsTopic", "EventDeadLetters"}
+
+// kinds say before a name what it is of, where the shape alone doesn't.
+var kinds = map[string]string{"AWS::Events::Rule": "rule ", "AWS::Events::EventBus": "bus ", "AWS::SQS::Queue": "queue ", "AWS::StepFunctions::StateMachine": "state machine ", "AWS::SNS::Topic": "topic "}
+
 // drawn are the resources of the picture, in order.
 func (c cloud) drawn() (ids []string) {
 	for _, id := range sorted(c.Resources) {
-		if _, ok := shapes[c.Resources[id].Type]; ok && id != "LogBucket" {
+		if _, ok := shapes[c.Resources[id].Type]; ok && !slices.Contains(aside, id) {
 			ids = append(ids, id)
 		}
 	}
@@ -108,8 +113,8 @@ func (c cloud) edges() []string {
 
 // uses are a function's arrows to what its role reaches.
 func (c cloud) uses(id string, policies any) (all []string) {
-	for _, to := range mentions(c, policies, "AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::SecretsManager::Secret", "AWS::SNS::Topic") {
-		all = append(all, "  "+id+" -.- "+to)
+	for _, to := range mentions(c, policies, "AWS::SNS::Topic") {
+		all = append(all, "  "+id+" --> "+to)
 	}
 	text := asText(policies)
 	for _, machine := range hubMachines() {
@@ -118,10 +123,10 @@ func (c cloud) uses(id string, policies any) (all []string) {
 		}
 	}
 	if strings.Contains(text, "role/asr-member") {
-		all = append(all, "  "+id+" == assumes ==> "+memberRole)
+		all = append(all, "  "+id+" ==> "+memberRole)
 	}
 	if strings.Contains(text, `"securityhub:`) {
-		all = append(all, "  "+id+" --> "+securityHub)
+		all = append(all, "  "+id+" --> "+hubAPI)
 	}
 	return all
 }
@@ -159,14 +164,15 @@ func picture(template []byte) ([]byte, error) {
 		"`asr-hub` stands once, in the Security Hub administrator's account. `asr-member` stands in each account: one role that the\n",
 		"hub assumes, and the roles that fixes hand to AWS services. `asr-runbooks` is optional.\n\n```mermaid\nflowchart LR\n",
 		"  subgraph members [each member account]\n    "+memberRole+"[/asr-member: role/]\n    Runbooks[asr-runbooks: SSM documents]\n  end\n",
-		"  "+securityHub+"((Security Hub))\n  subgraph hub [hub account: asr-hub]\n")
+		"  "+securityHub+"((Security Hub's events))\n  "+hubAPI+"((Security Hub's API))\n  subgraph hub [hub account: asr-hub]\n")
 	for _, id := range c.drawn() {
 		shape := shapes[c.Resources[id].Type]
-		fmt.Fprintf(&b, "    %s%s\"%s\"%s\n", id, shape[0], c.label(id), shape[1])
+		fmt.Fprintf(&b, "    %s%s\"%s%s\"%s\n", id, shape[0], kinds[c.Resources[id].Type], strings.TrimPrefix(c.label(id), "asr-hub-"), shape[1])
 	}
 	fmt.Fprint(&b, "  end\n  Runbooks -- requests --> Bus\n", strings.Join(c.edges(), "\n"), "\n```\n\n",
-		"Double arrows cross accounts; dotted lines are data that a function reads or writes. Each rule also has a queue for events\n",
-		"that it can't deliver, `asr-hub-events-dlq`.\n\n## Functions\n\nOne binary; each function has its own role. The table leaves out the store (`dynamodb`), the key (`kms`), the function's own\n",
+		"Names begin with `asr-hub-`; boxes without a kind are functions. Thick arrows assume the member role. All functions but setup share\n",
+		"the table `asr-hub`, the bucket `asr-hub-ACCOUNT-REGION` and the secret `asr-hub/vault`. Each rule also has a queue for events\n",
+		"that it can't deliver, `asr-hub-events-dlq`; alarms go to the topic `asr-hub-alarms`.\n\n## Functions\n\nOne binary; each function has its own role. The table leaves out the store (`dynamodb`), the key (`kms`), the function's own\n",
 		"log (`logs`) and traces (`xray`).\n\n| Function | What it does | Seconds | May call |\n|---|---|---|---|\n")
 	for _, f := range hubFunctions() {
 		fmt.Fprintf(&b, "| `asr-hub-%s` | %s | %.0f | %s |\n", f.name, f.title, f.timeout, strings.Join(c.actions(logical(f.name)+"Role"), ", "))
