@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
+	"slices"
 	"time"
 )
 
@@ -250,6 +252,26 @@ type Reporter interface {
 	Report(ctx context.Context, r Report) error
 }
 
+// BatchReporter is a Reporter that tells of several at once for less.
+type BatchReporter interface {
+	Reporter
+	// ReportAll tells of each report, and returns the error of each in their order.
+	// Reports on the same finding are told in their order too.
+	ReportAll(ctx context.Context, reports []Report) []error
+}
+
+// reportAll tells of each report, at once if it can be.
+func reportAll(ctx context.Context, to Reporter, reports []Report) []error {
+	if all, ok := to.(BatchReporter); ok && len(reports) > 0 {
+		return all.ReportAll(ctx, reports)
+	}
+	errs := make([]error, len(reports))
+	for i, r := range reports {
+		errs[i] = to.Report(ctx, r)
+	}
+	return errs
+}
+
 // Reporters sends each report by its channel. A channel that nobody serves is
 // done with: what it would have told stands in the run.
 type Reporters map[Channel]Reporter
@@ -260,6 +282,25 @@ func (all Reporters) Report(ctx context.Context, r Report) error {
 		return to.Report(ctx, r)
 	}
 	return nil
+}
+
+// ReportAll implements BatchReporter: each channel gets its own reports at once.
+func (all Reporters) ReportAll(ctx context.Context, reports []Report) []error {
+	errs := make([]error, len(reports))
+	for _, channel := range slices.Sorted(maps.Keys(all)) {
+		to := all[channel]
+		var places []int
+		var own []Report
+		for i, r := range reports {
+			if r.Channel == channel && to != nil {
+				places, own = append(places, i), append(own, r)
+			}
+		}
+		for i, err := range reportAll(ctx, to, own) {
+			errs[places[i]] = err
+		}
+	}
+	return errs
 }
 
 // Rules reads what a Config rule in a member account is parameterised with.

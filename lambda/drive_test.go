@@ -3,6 +3,7 @@ package lambda_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -220,5 +221,36 @@ func TestTheScheduleLeavesWhatARunsOwnExecutionIsTelling(t *testing.T) {
 	w.jump(2 * time.Minute)
 	if err := w.handlers.Report(t.Context(), workflow.State{}); err != nil || len(w.told) != 2 {
 		t.Errorf("told %v: %v", w.told, err)
+	}
+}
+
+// slow takes a while for each report.
+type slow struct {
+	w     *world
+	takes time.Duration
+}
+
+func (s slow) Report(ctx context.Context, r asr.Report) error {
+	s.w.jump(s.takes)
+	return s.w.Report(ctx, r)
+}
+
+func TestTheScheduleStopsTellingBeforeTheNextOneBegins(t *testing.T) {
+	w := newWorld(t, asr.ModeAuto)
+	var waiting asr.Batch
+	for i := range 250 {
+		waiting.Messages = append(waiting.Messages, asr.Message{ID: fmt.Sprint("r-1/", i), DueAt: w.clock().Add(-time.Hour), Report: asr.Report{Channel: asr.ChannelOutcome, Run: "r-1"}})
+	}
+	if err := w.store.Commit(t.Context(), &waiting); err != nil {
+		t.Fatal(err)
+	}
+	w.config.Reporter = slow{w, 300 * time.Millisecond}
+	w.rebuild()
+	begun := w.clock()
+	if err := w.handlers.Report(t.Context(), workflow.State{}); err != nil || len(w.told) != 200 || w.clock().Sub(begun) > time.Minute {
+		t.Errorf("told %d in %s: %v", len(w.told), w.clock().Sub(begun), err)
+	}
+	if err := w.handlers.Report(t.Context(), workflow.State{}); err != nil || len(w.told) != 250 {
+		t.Errorf("the next one told %d more: %v", len(w.told)-200, err)
 	}
 }

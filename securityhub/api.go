@@ -137,7 +137,7 @@ func (c *cursor) saw(updated time.Time) {
 // seen; each time older than the time before, so that this ends.
 func (a *API) resume(ctx context.Context, f Filter, c *cursor) (page, error) {
 	p, err := a.page(ctx, f, period{c.From, c.To}, c.Token)
-	if c.Token == "" || !stale(err) {
+	if c.Token == "" || !invalid(err) {
 		return p, err
 	}
 	switch to := c.Down.Add(time.Millisecond); {
@@ -150,9 +150,9 @@ func (a *API) resume(ctx context.Context, f Filter, c *cursor) (page, error) {
 	return a.page(ctx, f, period{c.From, c.To}, "")
 }
 
-// stale reports whether AWS refuses a request for what it says: with a token,
+// invalid reports whether AWS refuses a request for what it says: with a token,
 // the token is what it can't take.
-func stale(err error) bool {
+func invalid(err error) bool {
 	var api smithy.APIError
 	return errors.As(err, &api) && slices.Contains([]string{"InvalidInputException", "ValidationException", "InvalidNextTokenException"}, api.ErrorCode())
 }

@@ -168,7 +168,7 @@ func TestAPullOutlivesItsTokens(t *testing.T) {
 		}
 		return ok(answerWith(t, "never", 10))
 	}
-	if err := api.Pull(t.Context(), Filter{}, "", p.emit); !stale(err) || len(hub.asked) > 5 {
+	if err := api.Pull(t.Context(), Filter{}, "", p.emit); !invalid(err) || len(hub.asked) > 5 {
 		t.Errorf("tokens that are never taken: %v after %d requests", err, len(hub.asked))
 	}
 }
@@ -194,7 +194,7 @@ func TestErrorsOfAWSPassThrough(t *testing.T) {
 		}
 	}
 	api, _ := dial(t, func(request) (int, string) { return http.StatusBadRequest, "InvalidInputException" })
-	if err := api.Pull(t.Context(), Open(), "", (&pulled{}).emit); !stale(err) {
+	if err := api.Pull(t.Context(), Open(), "", (&pulled{}).emit); !invalid(err) {
 		t.Errorf("a filter that AWS refuses: %v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())

@@ -86,16 +86,22 @@ type Seen struct {
 // updater is Security Hub's client as a Reporter needs it.
 type updater struct{ client *securityhub.Client }
 
-func (u updater) Look(ctx context.Context, id, product string, opts ...func(*securityhub.Options)) ([]Seen, error) {
-	var p page
-	if err := getFindings(ctx, u.client, query{Filters: filters{}.with("Id", id).with("ProductArn", product)}, &p, opts...); err != nil {
-		return nil, fmt.Errorf("GetFindings: %w", err)
+func (u updater) Look(ctx context.Context, ids, products []string, opts ...func(*securityhub.Options)) ([]Seen, error) {
+	q := query{Filters: filters{}.with("Id", ids...).with("ProductArn", products...), MaxResults: pageSize}
+	for all := []Seen(nil); ; {
+		var p page
+		if err := getFindings(ctx, u.client, q, &p, opts...); err != nil {
+			return nil, fmt.Errorf("GetFindings: %w", err)
+		}
+		var answer struct{ Findings []Seen }
+		if err := json.Unmarshal(p.body, &answer); err != nil {
+			return nil, fmt.Errorf("GetFindings: %w", err)
+		}
+		all = append(all, answer.Findings...)
+		if q.NextToken = p.next; p.next == "" {
+			return all, nil
+		}
 	}
-	var answer struct{ Findings []Seen }
-	if err := json.Unmarshal(p.body, &answer); err != nil {
-		return nil, fmt.Errorf("GetFindings: %w", err)
-	}
-	return answer.Findings, nil
 }
 
 func (u updater) BatchUpdateFindings(ctx context.Context, in *securityhub.BatchUpdateFindingsInput, opts ...func(*securityhub.Options)) (*securityhub.BatchUpdateFindingsOutput, error) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 
 	"example.com/asr"
@@ -16,12 +17,14 @@ import (
 const (
 	maxNote   = 512 // characters of a note, and of a comment
 	maxFields = 50  // user-defined fields of a finding
+	maxIDs    = 100 // findings of an update
 )
 
 // Updater is what a Reporter needs of Security Hub's client.
 type Updater interface {
-	// Look reads the findings with the id and the product's ARN.
-	Look(ctx context.Context, id, product string, opts ...func(*securityhub.Options)) ([]Seen, error)
+	// Look reads the findings with one of the ids and one of the products' ARNs, at
+	// most 20 of each.
+	Look(ctx context.Context, ids, products []string, opts ...func(*securityhub.Options)) ([]Seen, error)
 	BatchUpdateFindings(context.Context, *securityhub.BatchUpdateFindingsInput, ...func(*securityhub.Options)) (*securityhub.BatchUpdateFindingsOutput, error)
 	BatchUpdateFindingsV2(context.Context, *securityhub.BatchUpdateFindingsV2Input, ...func(*securityhub.Options)) (*securityhub.BatchUpdateFindingsV2Output, error)
 }
@@ -38,74 +41,149 @@ func NewReporter(cfg aws.Config) *Reporter {
 	return &Reporter{Client: newUpdater(cfg), Region: cfg.Region}
 }
 
-// Report sets a finding's note and workflow status: by BatchUpdateFindings if
-// the finding came in ASFF, by BatchUpdateFindingsV2 if it came in OCSF. A
-// finding that the Region doesn't know is looked for in the finding's own. User-defined
-// fields of others are kept, and a finding that somebody suppressed stays so.
+// Report implements asr.Reporter, as ReportAll does.
+func (r *Reporter) Report(ctx context.Context, rep asr.Report) error {
+	return r.ReportAll(ctx, []asr.Report{rep})[0]
+}
+
+// ReportAll sets findings' notes and workflow statuses: by BatchUpdateFindings if
+// the finding came in ASFF, by BatchUpdateFindingsV2 if it came in OCSF. Findings
+// of which the same is told share a call, and a call never costs a finding what
+// is wrong with another. A finding that the Region doesn't know is looked for in
+// its own. User-defined fields of others are kept, and a finding that somebody
+// suppressed stays so.
 //
 // A finding of a product that has no ARN isn't in Security Hub: there is nobody to tell.
 // CodeNotFound: Security Hub doesn't know the finding, now or any more.
 // CodeUnavailable: another try may do. CodeAWS: it won't. Other errors are AWS's own.
-func (r *Reporter) Report(ctx context.Context, rep asr.Report) error {
-	if !strings.HasPrefix(rep.Product, "arn:") || rep.Note == "" && rep.Workflow == "" {
-		return nil
+func (r *Reporter) ReportAll(ctx context.Context, reports []asr.Report) []error {
+	all := make([]*telling, len(reports))
+	for i, rep := range reports {
+		all[i] = &telling{Report: rep, product: strings.Replace(rep.Product, "::productv2/", "::product/", 1)}
 	}
-	tell := r.v1
-	if rep.Format == "ocsf" {
-		tell = r.v2
+	for _, round := range rounds(all) {
+		r.tell(ctx, round)
+		for _, there := range groups(round, elsewhere(r.Region)) {
+			for _, t := range there {
+				t.err = nil
+			}
+			r.tell(ctx, there, func(o *securityhub.Options) { o.Region = there[0].Region })
+		}
 	}
-	err := tell(ctx, rep)
-	if asr.Classify(err) == asr.CodeNotFound && regionName.MatchString(rep.Region) && rep.Region != "aws-global" && rep.Region != r.Region {
-		err = tell(ctx, rep, func(o *securityhub.Options) { o.Region = rep.Region })
+	errs := make([]error, len(all))
+	for i, t := range all {
+		if t.err != nil {
+			errs[i] = fmt.Errorf("report on finding %s: %w", t.Finding, t.err)
+		}
 	}
+	return errs
+}
+
+// elsewhere is the Region that a finding is to be looked for in after the hub's
+// didn't know it.
+func elsewhere(hub string) func(*telling) string {
+	return func(t *telling) string {
+		if asr.Classify(t.err) != asr.CodeNotFound || !regionName.MatchString(t.Region) || t.Region == "aws-global" || t.Region == hub {
+			return ""
+		}
+		return t.Region
+	}
+}
+
+// tell tells of findings, each at most once, in one Region.
+func (r *Reporter) tell(ctx context.Context, all []*telling, opts ...func(*securityhub.Options)) {
+	second := func(t *telling) bool { return t.Format == "ocsf" }
+	r.v1(ctx, slices.DeleteFunc(slices.Clone(all), second), opts)
+	r.v2(ctx, slices.DeleteFunc(slices.Clone(all), func(t *telling) bool { return !second(t) }), opts)
+}
+
+// v1 looks at some findings and tells of them before it looks at the next:
+// little time passes between the two.
+func (r *Reporter) v1(ctx context.Context, all []*telling, opts []func(*securityhub.Options)) {
+	for some := range slices.Chunk(all, maxValues) {
+		atOnce(some, func(some []*telling) error { return r.look(ctx, some, opts) })
+		for _, same := range groups(some, (*telling).update) {
+			atOnce(same, func(same []*telling) error { return r.update(ctx, same, opts) })
+		}
+	}
+}
+
+// look reads the findings as they are now.
+func (r *Reporter) look(ctx context.Context, some []*telling, opts []func(*securityhub.Options)) error {
+	var ids, products []string
+	for _, t := range some {
+		ids, products = append(ids, t.Finding), append(products, t.product)
+	}
+	found, err := r.Client.Look(ctx, distinct(ids), distinct(products), opts...)
 	if err != nil {
-		return fmt.Errorf("report on finding %s: %w", rep.Finding, err)
+		return err
+	}
+	now := map[finding]Seen{}
+	for _, f := range found {
+		now[finding{f.ID, f.ProductARN}] = f
+	}
+	for _, t := range some {
+		f, ok := now[t.finding()]
+		if !ok {
+			t.err = refused("FindingNotFound", "GetFindings doesn't find it")
+			continue
+		}
+		t.becomes(f)
 	}
 	return nil
 }
 
-func (r *Reporter) v1(ctx context.Context, rep asr.Report, opts ...func(*securityhub.Options)) error {
-	product := strings.Replace(rep.Product, "::productv2/", "::product/", 1)
-	now, err := r.look(ctx, rep.Finding, product, opts)
-	if err != nil {
-		return err
-	}
-	in := &securityhub.BatchUpdateFindingsInput{
-		FindingIdentifiers: []types.AwsSecurityFindingIdentifier{{Id: &rep.Finding, ProductArn: &product}},
-	}
-	suppressed := now.Workflow.Status == types.WorkflowStatusSuppressed
-	if rep.Workflow != "" && !suppressed {
-		in.Workflow = &types.WorkflowUpdate{Status: types.WorkflowStatus(rep.Workflow)}
-	}
-	if note := strings.TrimSpace(rep.Note); note != "" {
-		in.Note = &types.NoteUpdate{Text: aws.String(clip(note, maxNote)), UpdatedBy: aws.String(asr.NoteAuthor)}
-	}
-	in.UserDefinedFields = fields(now.UserDefinedFields, rep)
-	if in.Workflow == nil && in.Note == nil && in.UserDefinedFields == nil {
-		return nil
+// update sends the same update of several findings.
+func (r *Reporter) update(ctx context.Context, same []*telling, opts []func(*securityhub.Options)) error {
+	in := &securityhub.BatchUpdateFindingsInput{Workflow: same[0].workflow, Note: same[0].note, UserDefinedFields: same[0].fields}
+	for _, t := range same {
+		in.FindingIdentifiers = append(in.FindingIdentifiers, types.AwsSecurityFindingIdentifier{Id: &t.Finding, ProductArn: &t.product})
 	}
 	out, err := r.Client.BatchUpdateFindings(ctx, in, opts...)
 	if err != nil {
 		return err
 	}
 	for _, u := range out.UnprocessedFindings {
-		return refused(aws.ToString(u.ErrorCode), aws.ToString(u.ErrorMessage))
+		var of finding
+		if id := u.FindingIdentifier; id != nil {
+			of = finding{aws.ToString(id.Id), aws.ToString(id.ProductArn)}
+		}
+		unprocessed(same, of, refused(aws.ToString(u.ErrorCode), aws.ToString(u.ErrorMessage)))
 	}
 	return nil
 }
 
-// look reads the finding as it is now.
-func (r *Reporter) look(ctx context.Context, id, product string, opts []func(*securityhub.Options)) (Seen, error) {
-	found, err := r.Client.Look(ctx, id, product, opts...)
-	if err != nil {
-		return Seen{}, err
-	}
-	for _, f := range found {
-		if f.ID == id && f.ProductARN == product {
-			return f, nil
+// v2 tells without a look before: a comment replaces nothing of others.
+func (r *Reporter) v2(ctx context.Context, all []*telling, opts []func(*securityhub.Options)) {
+	for _, same := range groups(all, func(t *telling) string { return comment(t.Report) + "\n" + t.Workflow }) {
+		for some := range slices.Chunk(same, maxIDs) {
+			atOnce(some, func(some []*telling) error { return r.updateV2(ctx, some, opts) })
 		}
 	}
-	return Seen{}, refused("FindingNotFound", "GetFindings doesn't find it")
+}
+
+func (r *Reporter) updateV2(ctx context.Context, same []*telling, opts []func(*securityhub.Options)) error {
+	in := &securityhub.BatchUpdateFindingsV2Input{Comment: aws.String(comment(same[0].Report))}
+	if id, ok := statusIDs[same[0].Workflow]; ok {
+		in.StatusId = &id
+	}
+	for _, t := range same {
+		in.FindingIdentifiers = append(in.FindingIdentifiers, types.OcsfFindingIdentifier{
+			CloudAccountUid: &t.Account, FindingInfoUid: &t.Finding, MetadataProductUid: aws.String(strings.Replace(t.product, "::product/", "::productv2/", 1)),
+		})
+	}
+	out, err := r.Client.BatchUpdateFindingsV2(ctx, in, opts...)
+	if err != nil {
+		return err
+	}
+	for _, u := range out.UnprocessedFindings {
+		var of finding
+		if id := u.FindingIdentifier; id != nil {
+			of = finding{aws.ToString(id.FindingInfoUid), strings.Replace(aws.ToString(id.MetadataProductUid), "::productv2/", "::product/", 1)}
+		}
+		unprocessed(same, of, refused(string(u.ErrorCode), aws.ToString(u.ErrorMessage)))
+	}
+	return nil
 }
 
 // fields are a finding's user-defined fields with ours among them: also the
@@ -129,27 +207,6 @@ func fields(now map[string]string, rep asr.Report) map[string]string {
 		return nil
 	}
 	return all
-}
-
-func (r *Reporter) v2(ctx context.Context, rep asr.Report, opts ...func(*securityhub.Options)) error {
-	in := &securityhub.BatchUpdateFindingsV2Input{
-		FindingIdentifiers: []types.OcsfFindingIdentifier{{
-			CloudAccountUid: &rep.Account, FindingInfoUid: &rep.Finding,
-			MetadataProductUid: aws.String(strings.Replace(rep.Product, "::product/", "::productv2/", 1)),
-		}},
-		Comment: aws.String(comment(rep)),
-	}
-	if id, ok := statusIDs[rep.Workflow]; ok {
-		in.StatusId = &id
-	}
-	out, err := r.Client.BatchUpdateFindingsV2(ctx, in, opts...)
-	if err != nil {
-		return err
-	}
-	for _, u := range out.UnprocessedFindings {
-		return refused(string(u.ErrorCode), aws.ToString(u.ErrorMessage))
-	}
-	return nil
 }
 
 // Source: OCSF, status_id of finding classes.

