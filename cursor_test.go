@@ -16,6 +16,7 @@ func signer(t testing.TB, first byte) *vault.Vault {
 	return v
 }
 
+// covers: A13
 func TestACursorIsGoodForItsQueryAndKeyOnly(t *testing.T) {
 	t.Parallel()
 	place := asr.Place{At: -5, ID: "r-<é>.\n"}

@@ -20,6 +20,7 @@ func TestDuplicatesCostNothing(t *testing.T) {
 
 // The clocks: what the provider says is newer by UpdatedAt, what people say by
 // their event's time, in whatever order both arrive.
+// covers: A18
 func TestTwoClocks(t *testing.T) {
 	base := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	report := func(updated, sent int, compliance, status string) asr.Observation {
@@ -53,6 +54,7 @@ func TestTwoClocks(t *testing.T) {
 	}
 }
 
+// covers: W17
 func TestAPersonsSuppressedStopsARunThatHasNotBegun(t *testing.T) {
 	for _, status := range []string{asr.WorkflowSuppressed, asr.WorkflowResolved} {
 		w, c := one(t, auto)
@@ -93,6 +95,7 @@ func TestAPersonsStatusUnderOurOwnNoteIsNoEcho(t *testing.T) {
 	}
 }
 
+// covers: W17
 func TestARunThatOthersWantGoesOnWithoutASuppressedFinding(t *testing.T) {
 	w, _ := one(t, auto)
 	o := w.finding("f1", "T.1", "r")
@@ -106,6 +109,7 @@ func TestARunThatOthersWantGoesOnWithoutASuppressedFinding(t *testing.T) {
 	}
 }
 
+// covers: W4
 func TestOurOwnEchoStartsNothing(t *testing.T) {
 	w, c := one(t, auto)
 	c.fail = func(op string, _ asr.On) error {
@@ -125,6 +129,7 @@ func TestOurOwnEchoStartsNothing(t *testing.T) {
 
 // W4 of the system that asr replaces: a failed finding was announced again at
 // each evaluation.
+// covers: W4
 func TestAFailedFixIsNotTriedAgainByItself(t *testing.T) {
 	w, c := one(t, auto)
 	c.fail = func(op string, _ asr.On) error {
@@ -151,6 +156,7 @@ func TestAFailedFixIsNotTriedAgainByItself(t *testing.T) {
 	w.expect(w.drive(r.ID), asr.StateVerified)
 }
 
+// covers: W5
 func TestPassedClosesAndConfirms(t *testing.T) {
 	w, _ := one(t, auto)
 	passed := func(o *asr.Observation) { o.Compliance = asr.CompliancePassed }
@@ -175,6 +181,7 @@ func TestPassedClosesAndConfirms(t *testing.T) {
 	w.expect(w.run(id), asr.StateCancelled)
 }
 
+// covers: W5
 func TestStillFailedLongAfterAFix(t *testing.T) {
 	w, _ := one(t, auto)
 	w.drive(w.ingest(w.finding("f1", "T.1", "r")).Runs[0])
@@ -201,6 +208,7 @@ func TestStillFailedLongAfterAFix(t *testing.T) {
 	}
 }
 
+// covers: W19
 func TestAnotherStandardsFindingOfWhatIsFixedStartsNothing(t *testing.T) {
 	w, _ := one(t, auto)
 	other := w.finding("f2", "T.1", "r") // its check looked before the fix

@@ -197,6 +197,7 @@ func TestAValueThatKeepsChangingEndsTheRun(t *testing.T) {
 	t.Errorf("900 steps in %s, state %s, %d audit records, reads %d", w.clock().Sub(start), w.run(id).State, len(recs), n)
 }
 
+// covers: W16
 func TestATroubledStoreEndsNoRun(t *testing.T) {
 	c := newCloud(map[string]map[string]any{"r" + account: {"name": "r"}})
 	u := c.unit("test-tls", map[string]string{"T.1": `{"tls":"on"}`})
@@ -334,6 +335,7 @@ func TestAnUndoneFixWithAConfigRulesParametersIsNotMadeAgain(t *testing.T) {
 	}
 }
 
+// covers: W24
 func TestAPolicyThatIsGoneStopsWhatHasNotBegun(t *testing.T) {
 	d := asr.Decision{Mode: asr.ModeAuto, Reason: asr.ReasonRule}
 	w, _ := one(t, decides(func(asr.Facts) asr.Decision { return d }))

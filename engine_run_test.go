@@ -43,6 +43,7 @@ func TestAFindingIsFixedVerifiedAndReported(t *testing.T) {
 
 // Eight units on one resource, concurrent, in random order, some undone at
 // random: the end is that of some serial order.
+// covers: W19
 func TestEightUnitsOnOneResourceEndAsInSomeSerialOrder(t *testing.T) {
 	for round := range 20 {
 		c := newCloud(map[string]map[string]any{"r" + account: {"name": "r"}})
@@ -107,6 +108,7 @@ func together(w *world, ids []string) {
 	wg.Wait()
 }
 
+// covers: W19
 func TestOneAccountSettingReportedInSeventeenRegionsIsOneRun(t *testing.T) {
 	c := newCloud(map[string]map[string]any{account: {}})
 	w := newWorld(t, auto, c.unit("test-password", map[string]string{"IAM.7": `{"length":14}`}, func(u *asr.Remediation) { u.Spec.Scope = asr.ScopeAccount }))
@@ -170,6 +172,7 @@ func TestAnInternalIDJoinsTheRunOnTheResourceThatItMeans(t *testing.T) {
 	}
 }
 
+// covers: A17
 func TestWhoChangesItMeanwhileStopsTheRun(t *testing.T) {
 	w, c := one(t, auto, func(u *asr.Remediation) {
 		write, n := u.Write, 0
@@ -203,6 +206,7 @@ func TestWhoChangesItMeanwhileStopsTheRun(t *testing.T) {
 	}
 }
 
+// covers: W10, A17
 func TestAStalePlanIsMadeAgainAndItsApprovalIsVoid(t *testing.T) {
 	ask := fixed{asr.Decision{Mode: asr.ModeAsk, Reason: asr.ReasonRule, Why: "rule"}, false}
 	w, c := one(t, ask)
@@ -245,6 +249,7 @@ func TestAnUnrelatedChangeKeepsThePlan(t *testing.T) {
 	}
 }
 
+// covers: W19
 func TestRunsOnOneSettingTakeTurns(t *testing.T) {
 	w, c := one(t, auto)
 	a, b := w.ingest(w.finding("f1", "T.1", "r")).Runs[0], w.ingest(w.finding("f2", "T.2", "r")).Runs[0]
@@ -306,6 +311,7 @@ func TestWhatAWSAnswersDecidesHowARunEnds(t *testing.T) {
 	}
 }
 
+// covers: W6
 func TestAThrottledStepIsTakenAgain(t *testing.T) {
 	w, c := one(t, auto)
 	c.fail = func(string, asr.On) error {
@@ -320,6 +326,7 @@ func TestAThrottledStepIsTakenAgain(t *testing.T) {
 	}
 }
 
+// covers: O6
 func TestTheKillSwitchMakesARunWaitForAsLongAsItTakes(t *testing.T) {
 	w, c := one(t, auto)
 	if err := w.engine.Kill(t.Context(), ada, "a freeze"); err != nil {
@@ -351,6 +358,7 @@ func TestTheKillSwitchMakesARunWaitForAsLongAsItTakes(t *testing.T) {
 	w.expect(w.drive(id), asr.StateVerified)
 }
 
+// covers: W1
 func TestAFixThatDoesNotHoldIsNotClaimed(t *testing.T) {
 	w, c := one(t, auto)
 	reads := 0
@@ -383,6 +391,7 @@ func TestSecretsAreSealedWhereverTheyAreKept(t *testing.T) {
 	}
 }
 
+// covers: W7
 func TestAReportThatFailsIsSentAgainAndChangesNothing(t *testing.T) {
 	w, _ := one(t, auto)
 	id := w.ingest(w.finding("f1", "T.1", "r")).Runs[0]

@@ -25,6 +25,7 @@ func (w *world) revert(id string, force bool) asr.Run {
 	return w.drive(id)
 }
 
+// covers: O6
 func TestUndoPutsBackAndIsNotFixedAgainByItself(t *testing.T) {
 	w, c := one(t, auto)
 	id := w.fix("f1", "T.1").ID

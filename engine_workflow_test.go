@@ -34,6 +34,7 @@ func (w *world) told(channel asr.Channel) (all []string) {
 	return all
 }
 
+// covers: W10
 func TestAnApprovalThatDoesNotComeInTimeIsANo(t *testing.T) {
 	w, c := announced(t, asking)
 	r := w.drive(w.ingest(w.finding("f1", "T.1", "r")).Runs[0])
@@ -186,6 +187,7 @@ func TestARequestThatIsRefusedIsAnswered(t *testing.T) {
 	}
 }
 
+// covers: A3
 func TestARunbookCanAskOnlyForFindingsOfItsOwnAccount(t *testing.T) {
 	w, c := one(t, auto)
 	c.docs["r222222222222"] = map[string]any{"name": "r"}

@@ -14,6 +14,7 @@ func hub(t *testing.T, given ...string) *deployment {
 	return committed(t, "asr-hub.yaml").deploy(t, given...)
 }
 
+// covers: O2, O3
 func TestTheQueueHidesMessagesLongEnough(t *testing.T) {
 	t.Parallel()
 	d := hub(t)
@@ -55,6 +56,7 @@ func (d *deployment) alarmOn(namespace, metric, stat, dimension string) (ids []s
 	return ids
 }
 
+// covers: O1
 func TestEveryDeadLetterQueueHasAnAlarmOnWhatLiesInIt(t *testing.T) {
 	t.Parallel()
 	d := hub(t)
@@ -92,6 +94,7 @@ func TestEveryRulesTargetHasADeadLetterQueue(t *testing.T) {
 // silent are the functions that AWS calls without waiting for an answer.
 var silent = []string{"ReportFunction", "SetupFunction"}
 
+// covers: O4
 func TestFailuresOfFunctionsDoNotGoUnnoticed(t *testing.T) {
 	t.Parallel()
 	d := hub(t)
@@ -112,6 +115,7 @@ func TestFailuresOfFunctionsDoNotGoUnnoticed(t *testing.T) {
 	}
 }
 
+// covers: O4
 func TestAlarmsFireAndTell(t *testing.T) {
 	t.Parallel()
 	d := hub(t)
@@ -145,6 +149,7 @@ func TestAlarmsFireAndTell(t *testing.T) {
 	}
 }
 
+// covers: O9
 func TestWhatIsLoggedIsKeptAsLongAsAskedFor(t *testing.T) {
 	t.Parallel()
 	d := hub(t, "RetentionDays=731")
@@ -220,6 +225,7 @@ func TestDefinitionsOfStateMachinesAreWhole(t *testing.T) {
 	}
 }
 
+// covers: O7
 func TestTheDashboardIsJSONOfOurMetrics(t *testing.T) {
 	t.Parallel()
 	var body struct {
@@ -247,6 +253,7 @@ func TestTheDashboardIsJSONOfOurMetrics(t *testing.T) {
 	}
 }
 
+// covers: W22
 func TestSwitchesLeaveThingsAway(t *testing.T) {
 	t.Parallel()
 	tt := committed(t, "asr-hub.yaml")

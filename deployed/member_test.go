@@ -103,6 +103,7 @@ func TestTheMemberRolesPoliciesAreWithinIAMsLimits(t *testing.T) {
 	}
 }
 
+// covers: W9
 func TestTheMemberRoleTrustsWhomSessionsSay(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ org, external, operators string }{

@@ -123,6 +123,7 @@ var unavoidable = map[string]string{
 	"kms:CreateKey": fix, "macie2:EnableMacie": fix, "macie2:UpdateMacieSession": fix, "s3:PutAccountPublicAccessBlock": fix,
 }
 
+// covers: O8
 func TestNoRoleWritesWhereverItLikes(t *testing.T) {
 	t.Parallel()
 	ref, used := published(t), map[string]bool{}
@@ -195,6 +196,7 @@ func TestNoRoleMakesRolesOrUsersOrPolicies(t *testing.T) {
 	})
 }
 
+// covers: O8
 func TestTheHubReachesMemberRolesOfItsOrganizationOnly(t *testing.T) {
 	t.Parallel()
 	for org, want := range map[string]string{
@@ -224,6 +226,7 @@ var sourceless = map[string]string{
 	"sns.amazonaws.com":        "AWS documents no source for SNS's delivery logs; a topic's role is of the topic's account",
 }
 
+// covers: O8
 func TestWhoIsTrustedSaysForWhom(t *testing.T) {
 	t.Parallel()
 	used := map[string]bool{}

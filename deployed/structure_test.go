@@ -34,6 +34,7 @@ func TestTemplatesAreWithinCloudFormationsLimits(t *testing.T) {
 	}
 }
 
+// covers: O15
 func TestTemplatesNeedNoTransformNoNestedStackAndNoBootstrap(t *testing.T) {
 	t.Parallel()
 	for _, tt := range all(t) {
@@ -196,6 +197,7 @@ func (d *deployment) withoutOthers(v any) any {
 	return v
 }
 
+// covers: A3
 func TestTemplatesFitEveryPartition(t *testing.T) {
 	t.Parallel()
 	arn := regexp.MustCompile(`arn:aws[a-z-]*:`)

@@ -66,6 +66,7 @@ func config(t testing.TB) Config {
 	return c
 }
 
+// covers: W14, W15
 func TestTheStoreFulfilsTheContract(t *testing.T) {
 	t.Parallel()
 	storetest.Test(t, func(t *testing.T) asr.Store { return New(config(t)) })

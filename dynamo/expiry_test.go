@@ -23,6 +23,7 @@ func aging(t *testing.T) (*Store, func(time.Duration)) {
 	return New(c), func(d time.Duration) { now.Add(int64(d / time.Microsecond)) }
 }
 
+// covers: W2, W15
 func TestAnEndedRunExpiresAndAnOpenOneNever(t *testing.T) {
 	t.Parallel()
 	s, pass := aging(t)
@@ -101,6 +102,7 @@ func TestTheLastRunWithAClaimIsTheNewestThatHasNotExpired(t *testing.T) {
 	}
 }
 
+// covers: W2
 func TestAClosedFindingExpiresWithItsCountAndMayComeAgain(t *testing.T) {
 	t.Parallel()
 	s, pass := aging(t)

@@ -42,6 +42,7 @@ func largeRun(id string) asr.Run {
 	return r
 }
 
+// covers: W25
 func TestADocumentThatNoItemHoldsIsInTheBucketAndOnlyTheLast(t *testing.T) {
 	t.Parallel()
 	s, _ := aging(t)

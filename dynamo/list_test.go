@@ -14,6 +14,7 @@ import (
 	"pgregory.net/rapid"
 )
 
+// covers: W21
 func TestTheMostSelectivePatternIsTaken(t *testing.T) {
 	t.Parallel()
 	claimed, failed := []asr.State{asr.StateClaimed}, []asr.State{asr.StateFailed}
@@ -45,6 +46,7 @@ func TestTheMostSelectivePatternIsTaken(t *testing.T) {
 	}
 }
 
+// covers: A12
 func TestAPageIsFilledThoughFewOfTheIndexsItemsAreMeant(t *testing.T) {
 	t.Parallel()
 	s := New(config(t))
@@ -163,6 +165,7 @@ func hashes(t *testing.T, s *Store) map[string]map[string]int {
 
 // Everything here is of one account, one control and one state: the worst case.
 // No partition may take more than its share.
+// covers: O11
 func TestNoPartitionTakesAll(t *testing.T) {
 	t.Parallel()
 	s := New(config(t))

@@ -130,6 +130,7 @@ func TestNamesOfAnyLengthAreKept(t *testing.T) {
 	}
 }
 
+// covers: W15
 func TestABatchThatNoTransactionTakesIsRefusedWhole(t *testing.T) {
 	t.Parallel()
 	s := New(config(t))

@@ -73,6 +73,7 @@ func (stuck) CreateActionTarget(ctx context.Context, _ *securityhub.CreateAction
 	return nil, ctx.Err()
 }
 
+// covers: O16
 func TestTheStackIsAnsweredBeforeTheFunctionsTimeIsOver(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second+100*time.Millisecond)
 	defer cancel()

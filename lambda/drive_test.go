@@ -2,9 +2,11 @@ package lambda_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -140,6 +142,7 @@ func TestWhileTheKillSwitchIsOnRunsAreParkedAndGoOnAfterwards(t *testing.T) {
 	}
 }
 
+// covers: O5
 func TestAnExecutionOfTooManyTurnsHandsOver(t *testing.T) {
 	w := newWorld(t, asr.ModeAuto)
 	id := w.finding("f-1", "s")
@@ -165,6 +168,7 @@ func TestAFunctionWhoseTimeRunsOutLeavesTheRestToTheNext(t *testing.T) {
 	}
 }
 
+// covers: W12
 func TestATaskThatFailedForGoodEndsTheRunAndSaysWhere(t *testing.T) {
 	w := newWorld(t, asr.ModeAuto)
 	id := w.finding("f-1", "s")
@@ -186,6 +190,7 @@ func TestATaskThatFailedForGoodEndsTheRunAndSaysWhere(t *testing.T) {
 	}
 }
 
+// covers: W7
 func TestAReportThatCantBeDeliveredFailsNobody(t *testing.T) {
 	w := newWorld(t, asr.ModeAuto)
 	w.reporter = errors.New("Security Hub is down")
@@ -252,5 +257,21 @@ func TestTheScheduleStopsTellingBeforeTheNextOneBegins(t *testing.T) {
 	}
 	if err := w.handlers.Report(t.Context(), workflow.State{}); err != nil || len(w.told) != 250 {
 		t.Errorf("the next one told %d more: %v", len(w.told)-200, err)
+	}
+}
+
+// covers: W25
+func TestOnlyIDsTravelThroughAnExecution(t *testing.T) {
+	w := newWorld(t, asr.ModeAsk)
+	id := w.finding("arn:aws:securityhub:eu-west-1:"+account+":finding/"+strings.Repeat("f", 1500), strings.Repeat("s", 900))
+	if input := w.sfn.running[id+"-0"]; input == "" || len(input) > 100 {
+		t.Errorf("an execution starts with %q", input)
+	}
+	out, err := w.handlers.Plan(t.Context(), workflow.State{Run: id})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if answer, err := json.Marshal(out); err != nil || len(answer) > 200 {
+		t.Errorf("a task answers %s, %v", answer, err)
 	}
 }

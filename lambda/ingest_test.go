@@ -29,6 +29,7 @@ func TestAnEventThatComesTwiceStartsOneExecution(t *testing.T) {
 	}
 }
 
+// covers: W3
 func TestAStartThatFailedIsMadeUpForByTheMessageThatComesAgain(t *testing.T) {
 	w := newWorld(t, asr.ModeAuto)
 	w.sfn.fail = errors.New("ThrottlingException")
@@ -42,6 +43,7 @@ func TestAStartThatFailedIsMadeUpForByTheMessageThatComesAgain(t *testing.T) {
 	}
 }
 
+// covers: W3
 func TestAStartThatWasLostIsMadeUpForByTheSweep(t *testing.T) {
 	w := newWorld(t, asr.ModeAuto)
 	w.sfn.fail = errors.New("ThrottlingException")
@@ -78,6 +80,7 @@ func TestTheSweepEndsTheWaitForAnApprovalThatNeverCame(t *testing.T) {
 	}
 }
 
+// covers: W13
 func TestAMessageThatFailsComesAgainAndTheOthersDont(t *testing.T) {
 	w := newWorld(t, asr.ModeAuto)
 	broken := events.SQSMessage{MessageId: "m-2", Body: "{not JSON"}
@@ -98,6 +101,7 @@ func TestAMessageThatFailsComesAgainAndTheOthersDont(t *testing.T) {
 	}
 }
 
+// covers: W16, W24
 func TestWithoutThePolicyNothingIsDecidedAndEverythingComesAgain(t *testing.T) {
 	w := newWorld(t, asr.ModeAuto)
 	unread := true
@@ -174,6 +178,7 @@ func ended(name, status string) map[string]string {
 	return map[string]string{"name": name, "status": status, "error": "States.Runtime", "cause": "the payload is too large"}
 }
 
+// covers: W3
 func TestAnExecutionThatDiesLetsGoOfItsRun(t *testing.T) {
 	for status, code := range map[string]asr.Code{"FAILED": asr.CodeInternal, "TIMED_OUT": asr.CodeInternal, "ABORTED": asr.CodeNotAllowed} {
 		t.Run(status, func(t *testing.T) {
@@ -193,6 +198,7 @@ func TestAnExecutionThatDiesLetsGoOfItsRun(t *testing.T) {
 	}
 }
 
+// covers: W14
 func TestAnExecutionThatWasTakenOverTakesNothingWithIt(t *testing.T) {
 	w := newWorld(t, asr.ModeAuto)
 	id := w.finding("f-1", "s")

@@ -85,6 +85,7 @@ func TestTheStackMakesItsCustomActionsKeepsThemAndTakesThemAway(t *testing.T) {
 	}
 }
 
+// covers: O16
 func TestAStackWithoutSecurityHubSaysSoAndCanBeDeleted(t *testing.T) {
 	h := &hub{actions: map[string]string{}, fail: &types.InvalidAccessException{}}
 	s := &lambda.Setup{Actions: h}

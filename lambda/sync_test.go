@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -42,6 +43,7 @@ func (p *pages) Pull(_ context.Context, cursor string, emit func([]asr.Observati
 	return nil
 }
 
+// covers: W23
 func TestAPullGoesOnWhereTheTimeOrAnErrorStoppedIt(t *testing.T) {
 	w := newWorld(t, asr.ModeAuto)
 	p := &pages{w: w, n: 5, fail: 4}
@@ -88,6 +90,7 @@ func (s *source) Fetch(_ context.Context, tag string) ([]byte, string, error) {
 	return []byte(s.text), s.tag, nil
 }
 
+// covers: W16, W18
 func TestThePolicyIsLookedAtEveryMinute(t *testing.T) {
 	now, parsed := time.Now(), 0
 	s := &source{}
@@ -150,5 +153,21 @@ func TestMetricsAreLinesThatCloudWatchTakes(t *testing.T) {
 	fixed := w.metrics("TimeToFix")
 	if len(fixed) != 1 || fixed[0]["TimeToFix"].(float64) <= 0 || fixed[0]["TimeSaved"] != 30.0 {
 		t.Errorf("time to fix: %v", fixed)
+	}
+}
+
+// covers: O7
+func TestEveryEndOfARunIsCountedAndFailuresByTheirReason(t *testing.T) {
+	good := []asr.State{asr.StateVerified, asr.StateNothingToDo, asr.StateReverted}
+	for _, state := range asr.States {
+		if state.Open() {
+			continue
+		}
+		w := newWorld(t, asr.ModeAuto)
+		w.config.Metrics.Ended(asr.Run{State: state, Control: "T.1", Error: &asr.Failure{Code: asr.CodeDenied}})
+		runs, failures, saved := w.metrics("Runs"), w.metrics("Failures"), w.metrics("TimeSaved")
+		if len(runs) != 1 || runs[0]["Outcome"] != string(state) || (len(failures) == 1) == slices.Contains(good, state) || (len(saved) == 1) != (state == asr.StateVerified) {
+			t.Errorf("%s: runs %v, failures %v, time saved %v", state, runs, failures, saved)
+		}
 	}
 }

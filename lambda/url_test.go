@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 )
 
+// covers: A5
 func TestTheCallerIsWhoAWSSays(t *testing.T) {
 	spoofed := map[string]string{"x-asr-caller": "arn:aws:iam::111111111111:root"}
 	for name, row := range map[string]struct {

@@ -55,6 +55,7 @@ func TestAnOutcomeIsPublishedWholeAndCanBeFiltered(t *testing.T) {
 	}
 }
 
+// covers: W7
 func TestATopicThatCantBeReachedIsAnErrorAndNoEmptyAttributeIsSent(t *testing.T) {
 	to := &topic{err: errors.New("no route to host")}
 	if err := (SNS{Client: to}).Report(t.Context(), asr.Report{State: asr.StateVerified}); err == nil {

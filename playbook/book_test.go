@@ -61,6 +61,7 @@ func TestRetiredControlsSaySoInEveryStandard(t *testing.T) {
 	}
 }
 
+// covers: W23
 func TestEveryControlOfEveryStandardResolvesInEveryPartition(t *testing.T) {
 	t.Parallel()
 	b := load(t)
@@ -174,6 +175,7 @@ func TestDefaultsOfAPlaybookKeepItsBounds(t *testing.T) {
 	}
 }
 
+// covers: W11
 func TestProwlersChecksMeanSecurityControls(t *testing.T) {
 	t.Parallel()
 	b := load(t)

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
+// covers: W24
 func TestAControlIsFoundByAnyOfItsNames(t *testing.T) {
 	t.Parallel()
 	b := load(t)

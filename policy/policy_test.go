@@ -114,6 +114,7 @@ rules:
 	}
 }
 
+// covers: W18
 func TestWhatIsAutomaticEitherWayAsksWhileFactsAreMissing(t *testing.T) {
 	t.Parallel()
 	p := rules(t, `

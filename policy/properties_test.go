@@ -105,6 +105,7 @@ func blurred(t *rapid.T, f asr.Facts) asr.Facts {
 	return f
 }
 
+// covers: W10
 func TestEveryFindingGetsOneModeAndOneReason(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -166,6 +167,7 @@ func TestTheFirstRuleThatMatchesDecides(t *testing.T) {
 	})
 }
 
+// covers: W18
 func TestMissingFactsNeverAllowMoreThanTheFactsWould(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {

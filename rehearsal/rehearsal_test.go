@@ -260,6 +260,7 @@ func TestACustomActionIsCarriedOutAsThePolicySays(t *testing.T) {
 	}
 }
 
+// covers: W10
 func TestAnApprovalIsGrantedDeniedOrNeverCame(t *testing.T) {
 	p := newPlay(t)
 	granted, denied, expired := p.finding("S3.11", p.bucket("shop-granted")), p.finding("S3.11", p.bucket("shop-denied")), p.finding("S3.11", p.bucket("shop-expired"))
@@ -343,6 +344,7 @@ func TestAFixThatIsDeniedMidwaySaysSoAndIsPutBack(t *testing.T) {
 	t.Logf("left behind: %v", r.Left)
 }
 
+// covers: W17
 func TestARunIsCancelledByThePersonWhoSuppressesItsFinding(t *testing.T) {
 	p := newPlay(t)
 	f := p.finding("S3.11", p.bucket("shop-suppressed"))
@@ -353,6 +355,7 @@ func TestARunIsCancelledByThePersonWhoSuppressesItsFinding(t *testing.T) {
 	p.run(f, asr.StateCancelled)
 }
 
+// covers: W6
 func TestATaskThatFailsForGoodEndsItsRunAndItsExecution(t *testing.T) {
 	p := newPlay(t)
 	p.ok(p.Impatient(t.Context()))

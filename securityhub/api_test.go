@@ -105,6 +105,7 @@ func TestAPullFollowsThePagesAndTheNextLooksForWhatIsNewer(t *testing.T) {
 	}
 }
 
+// covers: W23
 func TestAnInterruptedPullGoesOn(t *testing.T) {
 	t.Parallel()
 	api, hub := dial(t, func(r request) (int, string) {
@@ -295,6 +296,7 @@ func TestFindingsAreReadAgainByID(t *testing.T) {
 	}
 }
 
+// covers: W23
 func TestTheSecondAPIIsAskedInItsOwnTerms(t *testing.T) {
 	t.Parallel()
 	var event struct {

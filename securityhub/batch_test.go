@@ -102,6 +102,7 @@ func on(id, run, workflow string) asr.Report {
 	return asr.Report{Finding: id, Product: productV1, Format: "asff", Account: "111111111111", Region: "eu-west-1", Workflow: workflow, Note: "n", Run: run}
 }
 
+// covers: W17
 func TestFindingsAreLookedAtTogetherAndWhatIsTheSameIsToldOnce(t *testing.T) {
 	t.Parallel()
 	hub := &many{regions: map[string]string{"a": "us-east-1", "b": "us-east-1", "c": "us-east-1", "kept": "us-east-1", "theirs": "us-east-1"}, seen: map[string]Seen{

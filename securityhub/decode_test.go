@@ -39,6 +39,7 @@ func brief(o asr.Observation) string {
 	return strings.Join(parts, "|")
 }
 
+// covers: W11
 func TestEveryShapeIsTakenIn(t *testing.T) {
 	t.Parallel()
 	s3 := "imported|asff|111111111111|us-east-1|MEDIUM|FAILED|ACTIVE|NOTIFIED|S3.11||securityhub-s3-event-notifications-enabled-8b4dd5b7|arn:aws:s3:::shop-dev-invoices"
@@ -196,6 +197,7 @@ func asffWith(t testing.TB, changes map[string]any) []byte {
 	return raw
 }
 
+// covers: W12
 func TestWhatIsWrongIsNamed(t *testing.T) {
 	t.Parallel()
 	deep := strings.Repeat(`[`, 101) + strings.Repeat(`]`, 101)

@@ -78,6 +78,7 @@ func TestReadStopsWhenItCantGoOn(t *testing.T) {
 	}
 }
 
+// covers: W13
 func TestOneBrokenFindingCostsNoOther(t *testing.T) {
 	t.Parallel()
 	bad := []string{`{"Id":tru}`, `{"Id":"x]"`, `{"a":[}`, `7`, `{}`}

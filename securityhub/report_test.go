@@ -158,6 +158,7 @@ func TestAnOCSFFindingIsReportedByTheSecondAPI(t *testing.T) {
 	}
 }
 
+// covers: W4
 func TestNotesFit(t *testing.T) {
 	t.Parallel()
 	rep := verified()
@@ -229,6 +230,7 @@ func TestWhatSecurityHubRefusesIsAnError(t *testing.T) {
 	}
 }
 
+// covers: W11
 func TestNobodyIsToldOfFindingsThatAreNotInSecurityHub(t *testing.T) {
 	t.Parallel()
 	hub := fakeWith("NEW", nil)

@@ -30,13 +30,14 @@ type world struct {
 	driven   []string
 	switches enginetest.Switches
 	storing  error
+	driving  error
 }
 
 func newWorld(t *testing.T) *world {
 	w := &world{t: t, store: memory.New(), caller: ada}
 	w.engine = asr.New(asr.Config{Store: w.store, Remediations: []asr.Remediation{w.switches.Remediation()}, Matcher: enginetest.Book{}, Vault: enginetest.Glass{}, Policy: enginetest.Always(asr.ModeAsk)})
 	w.api = server.New(server.Config{
-		Engine: w.engine, Store: failing{w.store, &w.storing}, Audited: "audited", Drive: func(_ context.Context, run string) error { w.driven = append(w.driven, run); return nil },
+		Engine: w.engine, Store: failing{w.store, &w.storing}, Audited: "audited", Drive: func(_ context.Context, run string) error { w.driven = append(w.driven, run); return w.driving },
 		Who: func(*http.Request) (asr.Actor, error) {
 			if w.caller.Name == "" {
 				return asr.Actor{}, &asr.Error{Code: asr.CodeNotAllowed, Message: "not signed"}
@@ -100,6 +101,7 @@ func (w *world) drive(id string) asr.Run {
 
 const wish = `{"control":"T.1","resource":"arn:aws:test:eu-west-1:` + account + `:s"}`
 
+// covers: O6
 func TestAPersonAsksLooksApprovesAndPutsBack(t *testing.T) {
 	w := newWorld(t)
 	var r asr.Run
@@ -131,6 +133,7 @@ func TestAPersonAsksLooksApprovesAndPutsBack(t *testing.T) {
 	}
 }
 
+// covers: O6
 func TestARunCanBeRejectedOrCancelledOnce(t *testing.T) {
 	w := newWorld(t)
 	for _, what := range []string{"reject", "cancel"} {
@@ -190,30 +193,32 @@ func TestFindingsAreListedAndShown(t *testing.T) {
 	}
 }
 
+// covers: A8, A10
 func TestWhatCantBeMeantIsRefusedAndNothingIsDone(t *testing.T) {
 	for name, row := range map[string]struct {
 		method, path, body string
 		status             int
 		code               asr.Code
 	}{
-		"an unknown path":             {"GET", "/v1/nothing", "", 404, asr.CodeNotFound},
-		"another method":              {"DELETE", "/v1/runs", "", 404, asr.CodeNotFound},
-		"an unknown run":              {"GET", "/v1/runs/r-9", "", 404, asr.CodeNotFound},
-		"an unknown run, approved":    {"POST", "/v1/runs/r-9/approve", `{"hash":"x"}`, 404, asr.CodeNotFound},
-		"an unknown finding":          {"GET", "/v1/finding?id=f-9", "", 404, asr.CodeNotFound},
-		"a misspelt filter":           {"GET", "/v1/runs?acount=1", "", 400, asr.CodeBadInput},
-		"an unknown state":            {"GET", "/v1/runs?state=done", "", 400, asr.CodeBadInput},
-		"an unknown outcome":          {"GET", "/v1/findings?outcome=good", "", 400, asr.CodeBadInput},
-		"a page of no size":           {"GET", "/v1/runs?limit=0", "", 400, asr.CodeBadInput},
-		"a page of everything":        {"GET", "/v1/findings?limit=100000", "", 400, asr.CodeBadInput},
-		"a query that isn't one":      {"GET", "/v1/runs?%zz", "", 400, asr.CodeBadInput},
-		"no JSON":                     {"POST", "/v1/runs", `{`, 400, asr.CodeBadInput},
-		"two objects":                 {"POST", "/v1/runs", wish + wish, 400, asr.CodeBadInput},
-		"an unknown field":            {"POST", "/v1/runs", `{"control":"T.1","force":true}`, 400, asr.CodeBadInput},
-		"neither finding nor control": {"POST", "/v1/runs", `{}`, 400, asr.CodeBadInput},
-		"finding and control":         {"POST", "/v1/runs", `{"finding":"f","control":"T.1"}`, 400, asr.CodeBadInput},
-		"a resource of another kind":  {"POST", "/v1/runs", `{"control":"T.1","resource":"vpc-1","account":"` + account + `","region":"eu-west-1"}`, 400, asr.CodeBadTarget},
-		"a body without end":          {"POST", "/v1/runs", `{"finding":"` + strings.Repeat("x", 100_000) + `"}`, 400, asr.CodeBadInput},
+		"an unknown path":              {"GET", "/v1/nothing", "", 404, asr.CodeNotFound},
+		"another method":               {"DELETE", "/v1/runs", "", 404, asr.CodeNotFound},
+		"an unknown run":               {"GET", "/v1/runs/r-9", "", 404, asr.CodeNotFound},
+		"an unknown run, approved":     {"POST", "/v1/runs/r-9/approve", `{"hash":"x"}`, 404, asr.CodeNotFound},
+		"an unknown finding":           {"GET", "/v1/finding?id=f-9", "", 404, asr.CodeNotFound},
+		"a misspelt filter":            {"GET", "/v1/runs?acount=1", "", 400, asr.CodeBadInput},
+		"an unknown state":             {"GET", "/v1/runs?state=done", "", 400, asr.CodeBadInput},
+		"an unknown outcome":           {"GET", "/v1/findings?outcome=good", "", 400, asr.CodeBadInput},
+		"a page of no size":            {"GET", "/v1/runs?limit=0", "", 400, asr.CodeBadInput},
+		"a page of everything":         {"GET", "/v1/findings?limit=100000", "", 400, asr.CodeBadInput},
+		"a query that isn't one":       {"GET", "/v1/runs?%zz", "", 400, asr.CodeBadInput},
+		"no JSON":                      {"POST", "/v1/runs", `{`, 400, asr.CodeBadInput},
+		"two objects":                  {"POST", "/v1/runs", wish + wish, 400, asr.CodeBadInput},
+		"an unknown field":             {"POST", "/v1/runs", `{"control":"T.1","force":true}`, 400, asr.CodeBadInput},
+		"neither finding nor control":  {"POST", "/v1/runs", `{}`, 400, asr.CodeBadInput},
+		"a run for an unknown finding": {"POST", "/v1/runs", `{"finding":"f-9"}`, 404, asr.CodeNotFound},
+		"finding and control":          {"POST", "/v1/runs", `{"finding":"f","control":"T.1"}`, 400, asr.CodeBadInput},
+		"a resource of another kind":   {"POST", "/v1/runs", `{"control":"T.1","resource":"vpc-1","account":"` + account + `","region":"eu-west-1"}`, 400, asr.CodeBadTarget},
+		"a body without end":           {"POST", "/v1/runs", `{"finding":"` + strings.Repeat("x", 100_000) + `"}`, 400, asr.CodeBadInput},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
@@ -228,6 +233,7 @@ func TestWhatCantBeMeantIsRefusedAndNothingIsDone(t *testing.T) {
 	}
 }
 
+// covers: A5
 func TestNobodyUnnamedIsAnswered(t *testing.T) {
 	w := newWorld(t)
 	w.caller = asr.Actor{}
@@ -239,11 +245,42 @@ func TestNobodyUnnamedIsAnswered(t *testing.T) {
 	}
 }
 
+// covers: A9
 func TestWhatGoesWrongInsideIsNotShown(t *testing.T) {
 	w := newWorld(t)
 	w.storing = errors.New("dial tcp 10.0.0.1: the table's secret name")
 	status, no := w.call("GET", "/v1/runs/r-1", "", nil)
 	if status != http.StatusInternalServerError || strings.Contains(no.Message, "secret") || no.Do == "" {
 		t.Errorf("got %d %+v", status, no)
+	}
+}
+
+// covers: A14
+func TestAStartThatFailsIsNotAnsweredAsSuccess(t *testing.T) {
+	w := newWorld(t)
+	w.driving = errors.New("throttled")
+	if status, no := w.call("POST", "/v1/runs", wish, nil); status != http.StatusInternalServerError || no.Do == "" {
+		t.Errorf("a start that failed: %d %+v", status, no)
+	}
+	runs, _, err := w.store.Runs(t.Context(), asr.RunQuery{})
+	if err != nil || len(runs) != 1 || runs[0].State != asr.StateClaimed {
+		t.Fatalf("the run that is to be started again: %+v %v", runs, err)
+	}
+	w.driving = nil
+	var again asr.Run
+	if status, no := w.call("POST", "/v1/runs", wish, &again); status != http.StatusOK || again.ID != runs[0].ID {
+		t.Errorf("asked again: %d %+v, run %s", status, no, again.ID)
+	}
+}
+
+// covers: A16
+func TestTwoPeopleWhoWantTheSameGetOneRun(t *testing.T) {
+	w := newWorld(t)
+	var first, second asr.Run
+	w.call("POST", "/v1/runs", wish, &first)
+	w.caller.Name = "arn:aws:sts::111111111111:assumed-role/ops/bob"
+	w.call("POST", "/v1/runs", wish, &second)
+	if first.ID == "" || second.ID != first.ID || second.Actor != ada {
+		t.Errorf("ada got %s, bob %s, which %s wanted", first.ID, second.ID, second.Actor.Name)
 	}
 }

@@ -66,6 +66,7 @@ func TestDialAssumesTheMemberRoleAsTheRun(t *testing.T) {
 	}
 }
 
+// covers: A19
 func TestDialNamesTheSession(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -100,6 +101,7 @@ func TestDialNamesTheSession(t *testing.T) {
 	}
 }
 
+// covers: W9
 func TestDialTakesTheRoleThatIsConfigured(t *testing.T) {
 	t.Parallel()
 	for role, want := range map[string]string{

@@ -37,6 +37,7 @@ func open(t testing.TB) *Store {
 	return openAt(t, filepath.Join(t.TempDir(), "asr.db"))
 }
 
+// covers: W14
 func TestTheStoreFulfilsTheContract(t *testing.T) {
 	t.Parallel()
 	storetest.Test(t, func(t *testing.T) asr.Store { return open(t) })

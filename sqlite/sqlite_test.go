@@ -210,6 +210,7 @@ func TestACommitWhoseCallerGaveUpStoresNothing(t *testing.T) {
 }
 
 // A scan of a whole table would be felt only when there are many rows.
+// covers: W21
 func TestQueriesHaveTheirIndexes(t *testing.T) {
 	t.Parallel()
 	s := open(t)

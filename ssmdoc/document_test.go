@@ -64,6 +64,7 @@ func TestADocumentRunsOnceForARunAndIsVerified(t *testing.T) {
 	}
 }
 
+// covers: O5
 func TestEveryStatusIsUnderstood(t *testing.T) {
 	t.Parallel()
 	for _, s := range types.AutomationExecutionStatus("").Values() {
@@ -76,6 +77,7 @@ func TestEveryStatusIsUnderstood(t *testing.T) {
 	}
 }
 
+// covers: W1
 func TestEachEndWithoutSuccessEndsTheRunAndSaysWhatTheDocumentDid(t *testing.T) {
 	t.Parallel()
 	for status, p := range phases {
@@ -102,6 +104,7 @@ func TestEachEndWithoutSuccessEndsTheRunAndSaysWhatTheDocumentDid(t *testing.T) 
 	}
 }
 
+// covers: O5
 func TestCompletedWithSuccessIsSuccess(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, declared)
@@ -113,6 +116,7 @@ func TestCompletedWithSuccessIsSuccess(t *testing.T) {
 	}
 }
 
+// covers: W1
 func TestAnOutputThatSaysFailedIsNoSuccess(t *testing.T) {
 	t.Parallel()
 	text := with("    title:", "    success: {output: Fix.Status, is: OK}\n    title:")
@@ -183,6 +187,7 @@ mainSteps:
 	}
 }
 
+// covers: W8
 func TestWhatTheDocumentDoesNotTakeEndsTheRunBeforeAnythingIsDone(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
@@ -203,6 +208,7 @@ func TestWhatTheDocumentDoesNotTakeEndsTheRunBeforeAnythingIsDone(t *testing.T) 
 	}
 }
 
+// covers: W20
 func TestAWriteThatComesTwiceStartsOneExecution(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, declared)
@@ -239,6 +245,7 @@ func TestAWriteThatComesTwiceStartsOneExecution(t *testing.T) {
 	}
 }
 
+// covers: W20
 func TestACrashAnywhereStartsOneExecution(t *testing.T) {
 	t.Parallel()
 	for _, after := range []bool{false, true} {
@@ -331,6 +338,7 @@ func TestADocumentThatWantsAFindingRefusesWithoutOne(t *testing.T) {
 	}
 }
 
+// covers: W6
 func TestSystemsManagersLimitsAreWaitedFor(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, declared)

@@ -87,6 +87,7 @@ func TestARequestBecomesTheEngines(t *testing.T) {
 	}
 }
 
+// covers: A3
 func TestMemberAAsksForMemberBAndIsRefused(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string][2]string{

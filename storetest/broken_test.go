@@ -317,6 +317,7 @@ const mistakeVar = "STORETEST_MISTAKE"
 
 // TestAStoreWithAMistakeFailsTheContract runs itself once for each mistake, to
 // see the contract fail.
+// covers: W14, A13, A18
 func TestAStoreWithAMistakeFailsTheContract(t *testing.T) {
 	for _, m := range mistakes {
 		if os.Getenv(mistakeVar) == m.name {

@@ -80,6 +80,7 @@ func TestEachStateCanBeReachedAndLeadsSomewhere(t *testing.T) {
 	}
 }
 
+// covers: W6
 func TestEachTaskIsTriedAgainAndNoneThatFailsLosesItsRun(t *testing.T) {
 	for name, m := range machines(t) {
 		for title, s := range m.States {

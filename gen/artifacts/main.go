@@ -1,8 +1,9 @@
 // Command artifacts writes what is generated from the catalogue and the
 // playbooks, all of it committed: pages and the coverage table in docs/, its
 // summary in README.md, and in generated/ the member role's policies, session
-// policies, Systems Manager documents and JSON schemas. It runs from the
-// module's root. With -check it writes nothing, and fails if a file isn't as it
+// policies, Systems Manager documents and JSON schemas; and of the tests, which
+// say what weakness they cover, docs/dev/weaknesses.md. It runs from the module's
+// root. With -check it writes nothing, and fails if a file isn't as it
 // would write it.
 package main
 
@@ -107,6 +108,7 @@ func (o *output) run() error {
 		o.between("README.md", map[string][]byte{"coverage": render.Summary(rows)}),
 		o.write("docs/deploy/permissions.md", append([]byte(html+permissions), render.Permissions(units)...)),
 		o.cost("docs/deploy/cost.md"),
+		o.weaknesses("docs/dev/weaknesses.md"),
 		o.each("docs/remediations", ".md", units, func(u asr.Remediation) ([]byte, error) {
 			page, err := render.Page(u, emulated[u.Spec.ID])
 			return append([]byte(html), page...), err
