@@ -141,6 +141,16 @@ func TestAnErrorIsOfItsOwnReport(t *testing.T) {
 	}
 }
 
+func TestAFindingThatGoesBetweenLookAndUpdateIsNotUpdatedUnseenElsewhere(t *testing.T) {
+	t.Parallel()
+	hub := &many{regions: map[string]string{"going": "us-east-1"}, refuse: map[string]string{"going": "FindingNotFound"}}
+	codes := told(t, hub, on("going", "r1", "NEW"))
+	want := []string{"look us-east-1 going", "v1 n NEW [NEW r1] us-east-1 going", "look eu-west-1 going"}
+	if diff := cmp.Diff(want, hub.calls); diff != "" || codes[0] != asr.CodeNotFound {
+		t.Errorf("%v (-want +got):\n%s", codes, diff)
+	}
+}
+
 func TestFindingsInOCSFShareACommentAndAStatus(t *testing.T) {
 	t.Parallel()
 	hub := &many{regions: map[string]string{"a": "us-east-1", "b": "us-east-1", "c": "us-east-1", "far": "eu-west-1"}}
