@@ -292,18 +292,22 @@ func (e *Engine) update(ctx context.Context, id string, by Actor, change func(*b
 
 // Kill turns the kill switch on, with a reason, or off with an empty one.
 func (e *Engine) Kill(ctx context.Context, by Actor, reason string) error {
-	head, err := e.c.Store.Head(ctx, "asr")
-	if err != nil {
-		return err
-	}
 	detail, _ := json.Marshal(map[string]string{"reason": reason})
 	event := "kill_switch_on"
 	if reason == "" {
 		event = "kill_switch_off"
 	}
-	rec := head.Append(Record{Subject: "asr", At: e.now(), Actor: by, Event: event, Detail: detail})
 	if err := e.c.Store.SetSetting(ctx, KillSwitch, reason); err != nil {
 		return err
 	}
-	return e.c.Store.Commit(ctx, &Batch{Records: []Record{rec}})
+	err := ErrStale
+	for tries := 0; errors.Is(err, ErrStale) && tries < 20; tries++ { // somebody else turns it, too
+		head, herr := e.c.Store.Head(ctx, "asr")
+		if herr != nil {
+			return herr
+		}
+		rec := head.Append(Record{Subject: "asr", At: e.now(), Actor: by, Event: event, Detail: detail})
+		err = e.c.Store.Commit(ctx, &Batch{Records: []Record{rec}})
+	}
+	return err
 }
