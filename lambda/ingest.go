@@ -143,6 +143,12 @@ func (h *Handlers) woken(ctx context.Context, body []byte) error {
 	return h.c.Starter.Start(ctx, id)
 }
 
+// longestFunction is a little longer than a function that writes can go on after
+// its execution was stopped; the message comes again by then.
+const longestFunction = 5*time.Minute + 10*time.Second
+
+var errBusy = errors.New("the run's function may still be writing: later")
+
 // executionEnded lets go of the run of an execution that failed, timed out or
 // was stopped. One that another execution has taken over is no concern of it.
 func (h *Handlers) executionEnded(ctx context.Context, e envelope) error {
@@ -161,6 +167,9 @@ func (h *Handlers) executionEnded(ctx context.Context, e envelope) error {
 	}
 	if err != nil || r.Starts > n {
 		return err
+	}
+	if r.Intent != nil && r.State.Begun() && h.c.Clock().Sub(r.Intent.At) < longestFunction { // its function may be in the middle of a write
+		return errBusy
 	}
 	why := &asr.Error{Code: asr.CodeInternal, Message: fmt.Sprintf("its workflow execution %s ended %s: %s %s", d.Name, d.Status, d.Error, clip(d.Cause)), Do: "look at the execution in Step Functions, then start the run again"}
 	if d.Status == "ABORTED" {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"example.com/asr"
+	"example.com/asr/workflow"
 	"github.com/aws/aws-lambda-go/events"
 )
 
@@ -208,6 +209,51 @@ func TestAnExecutionThatWasTakenOverTakesNothingWithIt(t *testing.T) {
 	w.ingest(w.message("m-2", "aws.states", ended(id+"-0", "ABORTED")))
 	if r := w.run(id); r.State != asr.StateClaimed {
 		t.Errorf("the run is %s: %+v", r.State, r.Error)
+	}
+}
+
+func TestARunIsNotLetGoOfWhileItsFunctionMayBeWriting(t *testing.T) {
+	w := newWorld(t, asr.ModeAuto)
+	id := w.finding("f-1", "s")
+	stopped := w.message("m-2", "aws.states", ended(id+"-0", "ABORTED"))
+	w.switches.Write = func(context.Context) error { // somebody stops the execution while the function goes on
+		if again := w.ingest(stopped); again != "m-2" || !w.run(id).State.Open() {
+			t.Errorf("again: %q, the run is %s", again, w.run(id).State)
+		}
+		return errors.New("cut off")
+	}
+	for _, do := range []func(context.Context, workflow.State) (workflow.State, error){w.handlers.Plan, w.handlers.Apply} {
+		if _, err := do(t.Context(), workflow.State{Run: id}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if r := w.run(id); r.State != asr.StateFailed {
+		t.Fatalf("the run is %s: %+v", r.State, r.Error)
+	}
+	w.jump(6 * time.Minute)
+	if again := w.ingest(stopped); again != "" {
+		t.Errorf("again: %q", again)
+	}
+}
+
+func TestARunWhoseFunctionIsLongGoneIsLetGoOf(t *testing.T) {
+	w := newWorld(t, asr.ModeAuto)
+	id := w.finding("f-1", "s")
+	dead, die := context.WithCancel(t.Context())
+	w.switches.Write = func(context.Context) error { die(); return dead.Err() }
+	if _, err := w.handlers.Plan(t.Context(), workflow.State{Run: id}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.handlers.Apply(dead, workflow.State{Run: id}); err == nil {
+		t.Fatal("the function was to die")
+	}
+	stopped := w.message("m-2", "aws.states", ended(id+"-0", "TIMED_OUT"))
+	if again := w.ingest(stopped); again != "m-2" {
+		t.Errorf("too early: again %q", again)
+	}
+	w.jump(6 * time.Minute)
+	if again := w.ingest(stopped); again != "" || w.run(id).State != asr.StatePartly {
+		t.Errorf("again: %q, the run is %s", again, w.run(id).State)
 	}
 }
 
