@@ -140,7 +140,7 @@ func (p *process) unit() asr.Remediation {
 	return u
 }
 
-const whole = 1 // runs of each life that nothing happens to
+const whole = 3 // runs of each life that nothing happens to
 
 // live takes up what the process before left, makes some runs whole, and then
 // one that is killed, or that it puts back if it isn't.
