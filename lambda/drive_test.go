@@ -143,6 +143,23 @@ func TestWhileTheKillSwitchIsOnRunsAreParkedAndGoOnAfterwards(t *testing.T) {
 }
 
 // covers: O5
+func TestALongWaitIsNotTheExecutions(t *testing.T) {
+	w := newWorld(t, asr.ModeAuto)
+	w.switches.Settle = 2 * time.Hour
+	w.build(asr.ModeAuto)
+	id := w.finding("f-1", "s")
+	w.execute(id, 0)
+	if r := w.run(id); r.State != asr.StateSettling || len(w.sfn.running) > 0 {
+		t.Fatalf("the run is %s, executions %v", r.State, w.sfn.running)
+	}
+	w.jump(3 * time.Hour)
+	w.ingest(w.message("m-2", "asr.schedule", nil))
+	w.execute(id, 1)
+	if r := w.run(id); r.State != asr.StateVerified {
+		t.Errorf("the run is %s", r.State)
+	}
+}
+
 func TestAnExecutionOfTooManyTurnsHandsOver(t *testing.T) {
 	w := newWorld(t, asr.ModeAuto)
 	id := w.finding("f-1", "s")

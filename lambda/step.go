@@ -10,9 +10,10 @@ import (
 )
 
 const (
-	inline   = 5 * time.Second // a wait as short as this costs less here than as a state
-	oneStep  = time.Minute     // what a step may take
-	maxTurns = 800             // tasks of one execution: its history may hold 25,000 events
+	inline   = 5 * time.Second  // a wait as short as this costs less here than as a state
+	oneStep  = time.Minute      // what a step may take
+	maxTurns = 800              // tasks of one execution: its history may hold 25,000 events
+	longest  = 30 * time.Minute // an execution doesn't wait longer: the sweep starts the next when it is time
 )
 
 // Where a task sends its execution next.
@@ -56,7 +57,7 @@ func (h *Handlers) drive(ctx context.Context, in workflow.State, mine string) (w
 		if !r.State.Open() {
 			h.c.Metrics.Ended(r)
 		}
-		if next.Parked {
+		if next.Parked || next.After > longest {
 			in.Do, in.Parked = doReport, true
 			break
 		}
