@@ -93,7 +93,7 @@ func (e *Engine) Explain(ctx context.Context, ask Ask) (Facts, Decision, error) 
 	if err != nil {
 		return Facts{}, Decision{}, err
 	}
-	w, d := e.understand(f, request{params: ask.Params})
+	w, d := e.understand(ctx, f, request{params: ask.Params})
 	if d.Mode != "" {
 		return w.facts, d, nil
 	}

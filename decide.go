@@ -45,7 +45,7 @@ type work struct {
 // consider decides what is done about a failing finding and starts it, or joins
 // what is going on.
 func (e *Engine) consider(ctx context.Context, f *Finding, b *Batch, req request) error {
-	w, d := e.understand(*f, req)
+	w, d := e.understand(ctx, *f, req)
 	if d.Mode == "" {
 		d = e.decide(w, req)
 	}
@@ -80,7 +80,7 @@ func (e *Engine) consider(ctx context.Context, f *Finding, b *Batch, req request
 
 // understand finds the remediation, the target and the parameters that a
 // finding asks for. A decision that has a mode says why it can't.
-func (e *Engine) understand(f Finding, req request) (w work, no Decision) {
+func (e *Engine) understand(ctx context.Context, f Finding, req request) (w work, no Decision) {
 	off := func(reason Reason, err error) (work, Decision) {
 		why := err.Error()
 		if do := Advice(err); do != "" {
@@ -101,7 +101,7 @@ func (e *Engine) understand(f Finding, req request) (w work, no Decision) {
 	if w.target, err = w.unit.Spec.Locate(f.Account, f.Region, f.Resource()); err != nil {
 		return off(ReasonBadTarget, err)
 	}
-	w.facts = facts(f, w)
+	w.facts = e.current(ctx, facts(f, w))
 	w.facts.Console = req.console
 	if err := e.parameters(&w, req.params); err != nil {
 		return off(ReasonBadParameters, err)
@@ -118,7 +118,34 @@ func facts(f Finding, w work) Facts {
 	return Facts{
 		Control: w.match.Control, Remediation: w.unit.Spec.ID, Account: w.target.Account, Region: w.target.Region, Resource: w.target.ID,
 		Severity: f.Severity, Risk: w.unit.Spec.Risk, Tags: tags, ManagedBy: tool,
+		Standards: standards(f, w.match), ResourceType: f.Resource().Type, FoundAt: f.CreatedAt,
 	}
+}
+
+// standards are the names of the standards that a finding is of: the playbooks'
+// and Security Hub's. Of a finding that doesn't tell, nobody knows.
+func standards(f Finding, m Match) []string {
+	names := slices.Concat(m.Standards, f.Standards)
+	if f.Standard.Name != "" {
+		names = append(names, f.Standard.Name+"/v/"+f.Standard.Version)
+	}
+	return names
+}
+
+// current adds to facts what changes with time: the time, and what the
+// organization knows of the account. What can't be had is left unknown.
+func (e *Engine) current(ctx context.Context, f Facts) Facts {
+	f.At, f.OUs, f.AccountTags = e.now(), nil, nil
+	if e.c.Accounts == nil {
+		return f
+	}
+	a, err := e.c.Accounts.Account(ctx, f.Account)
+	if err != nil {
+		e.c.Log.WarnContext(ctx, "account unknown", "account", f.Account, "error", err)
+		return f
+	}
+	f.OUs, f.AccountTags = a.OUs, a.Tags
+	return f
 }
 
 // parameters lays the sources of parameters over each other and checks the outcome.

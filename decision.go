@@ -1,6 +1,7 @@
 package asr
 
 import (
+	"context"
 	"encoding/json"
 	"time"
 )
@@ -65,6 +66,26 @@ type Facts struct {
 	Tags        map[string]string `json:"tags"`              // nil: not known
 	ManagedBy   string            `json:"managedBy"`         // "cloudformation", "terraform", "none"; "": not known
 	Console     bool              `json:"console,omitempty"` // asked for by a Security Hub custom action
+
+	Standards    []string          `json:"standards,omitzero"`     // that the finding is of, by any of their names; nil: not known
+	ResourceType string            `json:"resourceType,omitempty"` // "AwsS3Bucket"; "": not known
+	FoundAt      time.Time         `json:"foundAt,omitzero"`       // when the finding was created; zero: not known
+	OUs          []string          `json:"ous,omitzero"`           // ids and names of all that the account is in, the nearest first; nil: not known
+	AccountTags  map[string]string `json:"accountTags,omitzero"`   // nil: not known
+	At           time.Time         `json:"at,omitzero"`            // when it is decided
+}
+
+// Account is what an organization knows of an account.
+type Account struct {
+	OUs  []string          // ids and names of all ancestors, the nearest first; nil: not known
+	Tags map[string]string // nil: not known
+}
+
+// Accounts knows the accounts of an organization.
+type Accounts interface {
+	// Account is what is known of an account. With an error nothing is known, and
+	// rules that need to know fail closed.
+	Account(ctx context.Context, id string) (Account, error)
 }
 
 // Policy decides. Its answers depend on nothing but the facts.
@@ -79,9 +100,10 @@ type Policy interface {
 
 // Match is the remediation that a playbook knows for a finding.
 type Match struct {
-	Playbook    string // "CIS v1.2.0"
-	Control     string // the security control: "CloudTrail.4"
-	Remediation string // "" if there is none yet
+	Playbook    string   // "CIS v1.2.0"
+	Control     string   // the security control: "CloudTrail.4"
+	Remediation string   // "" if there is none yet
+	Standards   []string // the playbooks of all standards that the finding is of
 	// Params of the playbook and of the finding, under the remediation's names.
 	Playbooks map[string]json.RawMessage
 	Finding   map[string]json.RawMessage

@@ -21,6 +21,7 @@ type Config struct {
 	Policy       Policy // nil: there is none, and nothing is automatic
 	Vault        Vault
 	Rules        Rules                      // nil: parameters come from findings alone
+	Accounts     Accounts                   // nil: nothing is known of accounts
 	Channels     []Channel                  // who is told besides Security Hub and requesters
 	Patience     time.Duration              // how long a plan waits for an approval, until that counts as a no; 0: 7 days
 	Clock        Clock                      // nil: the system's

@@ -134,6 +134,7 @@ type world struct {
 	engine   *asr.Engine
 	units    map[string]string // control → remediation
 	rules    asr.Rules
+	accounts asr.Accounts
 	channels []asr.Channel
 	mu       sync.Mutex
 	now      time.Time
@@ -194,7 +195,7 @@ func newWorld(t *testing.T, p asr.Policy, units ...asr.Remediation) *world {
 }
 
 func (w *world) build(p asr.Policy, units ...asr.Remediation) *asr.Engine {
-	return asr.New(asr.Config{Store: w.store, Remediations: units, Matcher: w, Policy: p, Vault: mirror{}, Rules: w.rules, Channels: w.channels, Clock: w.clock, NewID: w.newID})
+	return asr.New(asr.Config{Store: w.store, Remediations: units, Matcher: w, Policy: p, Vault: mirror{}, Rules: w.rules, Accounts: w.accounts, Channels: w.channels, Clock: w.clock, NewID: w.newID})
 }
 
 func (w *world) clock() time.Time {

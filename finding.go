@@ -69,12 +69,13 @@ type Provider struct {
 	Severity    string     `json:"severity"` // one of Severities
 	Compliance  string     `json:"compliance"`
 	RecordState string     `json:"recordState"`
-	Control     string     `json:"control,omitempty"`  // the security control's id ("S3.2"), if it is named
-	Standard    Standard   `json:"standard,omitzero"`  // the standard's own name for it, if the finding is per standard
-	Rule        string     `json:"rule,omitempty"`     // the Config rule or the other product's rule behind it
-	Types       []string   `json:"types,omitempty"`    // finding types, for products without controls
-	Resources   []Resource `json:"resources"`          // the first is the one to fix
-	CreatedAt   time.Time  `json:"createdAt,omitzero"` //
+	Control     string     `json:"control,omitempty"`   // the security control's id ("S3.2"), if it is named
+	Standard    Standard   `json:"standard,omitzero"`   // the standard's own name for it, if the finding is per standard
+	Standards   []string   `json:"standards,omitempty"` // all standards that the control is part of, as Security Hub names them
+	Rule        string     `json:"rule,omitempty"`      // the Config rule or the other product's rule behind it
+	Types       []string   `json:"types,omitempty"`     // finding types, for products without controls
+	Resources   []Resource `json:"resources"`           // the first is the one to fix
+	CreatedAt   time.Time  `json:"createdAt,omitzero"`  //
 	UpdatedAt   time.Time  `json:"updatedAt"`
 
 	// Parameters of the control as Security Hub or the Config rule has them, by

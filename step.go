@@ -117,7 +117,7 @@ func (e *Engine) complete(ctx context.Context, r *Run) error {
 			asked[name] = v
 		}
 	}
-	w, no := e.understand(f, request{params: asked})
+	w, no := e.understand(ctx, f, request{params: asked})
 	if no.Mode != "" {
 		return &Error{Code: CodeBadParams, Message: no.Why, Do: "correct the parameters of Config rule " + f.Rule}
 	}
@@ -327,6 +327,7 @@ func (e *Engine) expire(ctx context.Context, b *batch) (Next, error) {
 // begin asks the policy once more and takes the locks.
 func (e *Engine) begin(ctx context.Context, b *batch, u Remediation) (Next, error) {
 	r := b.Run
+	r.Facts = e.current(ctx, r.Facts)
 	d := e.decide(work{unit: u, facts: r.Facts}, request{actor: r.Actor, console: r.Facts.Console, person: r.Actor.Kind == "person" || r.approved()})
 	d.At = b.now
 	switch {

@@ -223,7 +223,7 @@ types:
 	}{
 		{name: "a parameter is added", f: asr.Provider{Control: "S3.9"}, want: asr.Match{Playbook: "SC", Control: "S3.9", Remediation: "s3-access-logging", Playbooks: raw("bucket", `"logs-{account}"`)}},
 		{name: "a control is added", f: asr.Provider{Control: "ACM.1"}, want: asr.Match{Playbook: "SC", Control: "ACM.1", Remediation: "acm-renew"}},
-		{name: "a standard is added", f: asr.Provider{Standard: asr.Standard{Name: "ours", Version: "2", Control: "7.1"}}, want: asr.Match{Playbook: "Ours v2", Control: "S3.9", Remediation: "s3-access-logging", Playbooks: raw("bucket", `"other"`)}},
+		{name: "a standard is added", f: asr.Provider{Standard: asr.Standard{Name: "ours", Version: "2", Control: "7.1"}}, want: asr.Match{Playbook: "Ours v2", Standards: []string{"Ours v2"}, Control: "S3.9", Remediation: "s3-access-logging", Playbooks: raw("bucket", `"other"`)}},
 		{name: "a Config rule by its whole name", f: asr.Provider{Rule: "S3-TLS"}, want: asr.Match{Playbook: "Ours v2", Control: "S3.5", Remediation: "s3-tls-only", Playbooks: raw("x", `[1]`)}},
 		{name: "a Config rule by its start, behind a prefix", f: asr.Provider{Rule: "acme-s3-abc"}, want: asr.Match{Playbook: "Ours v2", Control: "S3.8", Remediation: "s3-block-public-access"}},
 		{name: "the longest start counts", f: asr.Provider{Rule: "s3-logging"}, want: asr.Match{Playbook: "Ours v2", Control: "S3.9", Remediation: "s3-access-logging", Playbooks: raw("bucket", `"logs-{account}"`)}},

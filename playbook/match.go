@@ -23,9 +23,23 @@ func (b *Book) Match(f asr.Finding) (asr.Match, error) {
 	if err != nil {
 		return m, err
 	}
+	m.Standards = b.standardsOf(f)
 	full := b.whole(e)
 	m.Finding, err = full.translate(f.Parameters)
 	return m, err
+}
+
+// standardsOf are the playbooks of the standards that a finding is of.
+func (b *Book) standardsOf(f asr.Finding) (names []string) {
+	if p := b.refs[standardRef(f.Standard)]; p != nil {
+		names = append(names, p.name)
+	}
+	for _, id := range f.Standards {
+		if p := b.refs[strings.ToLower(id)]; p != nil && !slices.Contains(names, p.name) {
+			names = append(names, p.name)
+		}
+	}
+	return names
 }
 
 // of is the entry that a finding means, nil if there is none.

@@ -41,16 +41,18 @@ func (e Explanation) String() string {
 // them gives, with ReasonFactsMissing. A console custom action does what
 // console_action says, unless a rule with mode off matches, or might.
 func (p *Policy) Decide(f asr.Facts) (asr.Decision, bool) {
-	e := p.Explain(f)
+	e := p.explain(f, false)
 	return e.Decision, e.Names
 }
 
 // Params implements asr.Policy: those of the rule that decides; none while
 // facts are missing that could make it another rule.
-func (p *Policy) Params(f asr.Facts) map[string]json.RawMessage { return p.Explain(f).Params }
+func (p *Policy) Params(f asr.Facts) map[string]json.RawMessage { return p.explain(f, false).Params }
 
 // Explain decides and tells how. Decide and Params are parts of its answer.
-func (p *Policy) Explain(f asr.Facts) Explanation {
+func (p *Policy) Explain(f asr.Facts) Explanation { return p.explain(f, true) }
+
+func (p *Policy) explain(f asr.Facts, tell bool) Explanation {
 	if p == nil {
 		return Explanation{Decision: asr.Decision{Mode: asr.ModeOff, Reason: asr.ReasonNoPolicy, Why: "there is no policy, so nothing happens by itself"}}
 	}
@@ -58,7 +60,7 @@ func (p *Policy) Explain(f asr.Facts) Explanation {
 	var c contest
 	for i := range p.Rules {
 		r := &p.Rules[i]
-		step, missing := r.try(f)
+		step, missing := r.try(f, tell)
 		e.Steps = append(e.Steps, step)
 		switch step.Result {
 		case Unknown:
@@ -77,6 +79,14 @@ func (p *Policy) Explain(f asr.Facts) Explanation {
 	}
 	e.Decision = p.settle(c, f.Console)
 	return e
+}
+
+// NeedsAccounts reports whether a rule hangs on what an organization knows of
+// an account.
+func (p *Policy) NeedsAccounts() bool {
+	return p != nil && slices.ContainsFunc(p.Rules, func(r Rule) bool {
+		return len(r.Match.OUs)+len(r.Match.AccountTags)+len(r.Not.OUs)+len(r.Not.AccountTags) > 0
+	})
 }
 
 // contest is which rules may decide.
@@ -145,8 +155,8 @@ var strictness = []asr.Mode{asr.ModeOff, asr.ModeObserve, asr.ModeAsk, asr.ModeA
 func stricter(a, b asr.Mode) int { return slices.Index(strictness, a) - slices.Index(strictness, b) }
 
 // try holds a rule against the facts; missing are those that it hangs on.
-func (r *Rule) try(f asr.Facts) (s Step, missing []string) {
-	match, not := r.Match.against(f), r.Not.against(f)
+func (r *Rule) try(f asr.Facts, tell bool) (s Step, missing []string) {
+	match, not := r.Match.against(f, tell), r.Not.against(f, tell)
 	s = Step{Rule: r.Name, Line: r.Line, Result: all(match)}
 	for _, c := range match {
 		s.Why = append(s.Why, c.why)

@@ -5,9 +5,11 @@ import (
 	"io"
 	"maps"
 	"os"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"example.com/asr"
 	"example.com/asr/yamlfile"
@@ -110,23 +112,64 @@ func (r *reader) match(n *yaml.Node, at string) Match {
 	patterns := func(into *[]Pattern, words []string) func(string, *yaml.Node) {
 		return func(at string, n *yaml.Node) { *into = r.patterns(n, at, words) }
 	}
+	tags := func(into *map[string][]Pattern) func(string, *yaml.Node) {
+		return func(at string, n *yaml.Node) { *into = r.tags(n, at) }
+	}
+	age := func(into *time.Duration) func(string, *yaml.Node) {
+		return func(at string, n *yaml.Node) { *into = r.duration(n, at) }
+	}
 	r.Fields(n, at, map[string]func(string, *yaml.Node){
-		"controls":   patterns(&m.Controls, nil),
-		"accounts":   patterns(&m.Accounts, nil),
-		"regions":    patterns(&m.Regions, nil),
-		"resources":  patterns(&m.Resources, nil),
-		"severities": patterns(&m.Severities, asr.Severities),
-		"risk":       patterns(&m.Risk, risks),
-		"managed_by": patterns(&m.ManagedBy, managers),
-		"tags": func(at string, n *yaml.Node) {
-			m.Tags = map[string][]Pattern{}
-			r.Pairs(n, at, func(k, v *yaml.Node) { m.Tags[k.Value] = r.patterns(v, at+"."+k.Value, nil) })
-			if len(m.Tags) == 0 {
-				r.Fail(n, at, "it is empty", "say which tags, or remove it")
-			}
-		},
+		"controls":       patterns(&m.Controls, nil),
+		"standards":      patterns(&m.Standards, nil),
+		"accounts":       patterns(&m.Accounts, nil),
+		"ous":            patterns(&m.OUs, nil),
+		"regions":        patterns(&m.Regions, nil),
+		"resources":      patterns(&m.Resources, nil),
+		"resource_types": patterns(&m.ResourceTypes, nil),
+		"severities":     patterns(&m.Severities, asr.Severities),
+		"risk":           patterns(&m.Risk, risks),
+		"managed_by":     patterns(&m.ManagedBy, managers),
+		"tags":           tags(&m.Tags),
+		"account_tags":   tags(&m.AccountTags),
+		"older_than":     age(&m.OlderThan),
+		"newer_than":     age(&m.NewerThan),
 	})
 	return m
+}
+
+func (r *reader) tags(n *yaml.Node, at string) map[string][]Pattern {
+	tags := map[string][]Pattern{}
+	r.Pairs(n, at, func(k, v *yaml.Node) { tags[k.Value] = r.patterns(v, at+"."+k.Value, nil) })
+	if len(tags) == 0 {
+		r.Fail(n, at, "it is empty", "say which tags, or remove it")
+	}
+	return tags
+}
+
+var durations = regexp.MustCompile(`^([1-9]\d{0,4})([hdw])$`)
+
+// duration is a number of hours, days or weeks.
+func (r *reader) duration(n *yaml.Node, at string) time.Duration {
+	text := r.Text(n, at)
+	m := durations.FindStringSubmatch(text)
+	if m == nil {
+		if text != "" {
+			r.Fail(n, at, strconv.Quote(text)+" is no duration", "write hours, days or weeks, such as 12h, 30d or 2w")
+		}
+		return 0
+	}
+	count, _ := strconv.Atoi(m[1]) // digits
+	return time.Duration(count) * map[string]time.Duration{"h": time.Hour, "d": day, "w": 7 * day}[m[2]]
+}
+
+const day = 24 * time.Hour
+
+// inDays writes a duration in days, below two days in hours.
+func inDays(d time.Duration) string {
+	if d < 2*day {
+		return strconv.Itoa(int(d/time.Hour)) + "h"
+	}
+	return strconv.Itoa(int(d/day)) + "d"
 }
 
 // patterns is a list, or a single one. An empty list would be no condition at
@@ -188,6 +231,15 @@ func clip(s string) string {
 		return s
 	}
 	return string(runes[:119]) + "…"
+}
+
+// several are facts of which one counts.
+func several(facts []string) string {
+	var texts []string
+	for _, f := range facts {
+		texts = append(texts, quoted(f))
+	}
+	return strings.Join(texts, ", ")
 }
 
 func listed(patterns []Pattern) string {

@@ -6,7 +6,9 @@ package policy
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
+	"time"
 
 	"example.com/asr"
 )
@@ -39,8 +41,10 @@ type Param struct {
 // Match is patterns by key. Each key that has any must match, by one of its
 // patterns; with tags, each tag must.
 type Match struct {
-	Controls, Accounts, Regions, Resources, Severities, Risk, ManagedBy []Pattern
-	Tags                                                                map[string][]Pattern
+	Controls, Standards, Accounts, OUs, Regions, Resources, ResourceTypes, Severities, Risk, ManagedBy []Pattern
+
+	Tags, AccountTags    map[string][]Pattern
+	OlderThan, NewerThan time.Duration // of the finding; 0: any
 }
 
 // Pattern is text in which * stands for any number of any characters.
@@ -66,20 +70,26 @@ type check struct {
 }
 
 // empty reports whether m has no key: it matches everything.
-func (m Match) empty() bool { return len(m.keys()) == 0 && len(m.Tags) == 0 }
+func (m Match) empty() bool {
+	return len(m.keys()) == 0 && len(m.Tags)+len(m.AccountTags) == 0 && m.OlderThan == 0 && m.NewerThan == 0
+}
 
-// keys are the patterns of all keys but tags, in a fixed order.
+// keys are the patterns of all keys but tags and ages, in a fixed order.
 func (m Match) keys() []key {
+	all := [...]key{
+		{"controls", m.Controls, func(f asr.Facts) []string { return known(f.Control) }},
+		{"standards", m.Standards, func(f asr.Facts) []string { return f.Standards }},
+		{"accounts", m.Accounts, func(f asr.Facts) []string { return known(f.Account) }},
+		{"ous", m.OUs, func(f asr.Facts) []string { return f.OUs }},
+		{"regions", m.Regions, func(f asr.Facts) []string { return known(f.Region) }},
+		{"resources", m.Resources, func(f asr.Facts) []string { return known(f.Resource) }},
+		{"resource_types", m.ResourceTypes, func(f asr.Facts) []string { return known(f.ResourceType) }},
+		{"severities", m.Severities, func(f asr.Facts) []string { return known(f.Severity) }},
+		{"risk", m.Risk, func(f asr.Facts) []string { return known(string(f.Risk)) }},
+		{"managed_by", m.ManagedBy, func(f asr.Facts) []string { return known(f.ManagedBy) }},
+	}
 	var given []key
-	for _, k := range []key{
-		{"controls", m.Controls, func(f asr.Facts) string { return f.Control }},
-		{"accounts", m.Accounts, func(f asr.Facts) string { return f.Account }},
-		{"regions", m.Regions, func(f asr.Facts) string { return f.Region }},
-		{"resources", m.Resources, func(f asr.Facts) string { return f.Resource }},
-		{"severities", m.Severities, func(f asr.Facts) string { return f.Severity }},
-		{"risk", m.Risk, func(f asr.Facts) string { return string(f.Risk) }},
-		{"managed_by", m.ManagedBy, func(f asr.Facts) string { return f.ManagedBy }},
-	} {
+	for _, k := range all {
 		if len(k.patterns) > 0 {
 			given = append(given, k)
 		}
@@ -87,60 +97,121 @@ func (m Match) keys() []key {
 	return given
 }
 
+// key is a key of a match. Its facts are what one of the patterns must match
+// one of; nil while they are not known.
 type key struct {
 	name     string
 	patterns []Pattern
-	fact     func(asr.Facts) string
+	facts    func(asr.Facts) []string
+}
+
+// known is a fact of one value.
+func known(fact string) []string {
+	if fact == "" {
+		return nil
+	}
+	return []string{fact}
 }
 
 // covers reports whether one pattern matches the text, or all that the pattern
 // text matches: a * in it is then a letter that only a * can take.
-func (k key) covers(text string) bool { return anyOf(k.patterns, text, k.name == "controls") }
+func (k key) covers(text string) bool {
+	return anyOf(k.patterns, text, slices.Contains([]string{"controls", "standards", "resource_types"}, k.name))
+}
 
-func anyOf(patterns []Pattern, text string, foldCase bool) bool {
+func anyOf(patterns []Pattern, text string, loose bool) bool {
 	for _, p := range patterns {
 		pattern := p.Text
-		if foldCase {
-			pattern, text = strings.ToLower(pattern), strings.ToLower(text)
+		if loose {
+			pattern, text = fold(pattern), fold(text)
 		}
-		if glob(pattern, text) {
+		if asr.Glob(pattern, text) {
 			return true
 		}
 	}
 	return false
 }
 
-// against holds m against the facts; an empty fact is one that is missing.
-func (m Match) against(f asr.Facts) []check {
+// fold makes AwsS3Bucket of AWS::S3::Bucket, all in lower case.
+func fold(s string) string { return strings.ToLower(strings.ReplaceAll(s, "::", "")) }
+
+// against holds m against the facts. Only if it is to tell does it say why.
+func (m Match) against(f asr.Facts, tell bool) []check {
 	var checks []check
-	for _, k := range m.keys() {
-		fact := k.fact(f)
-		c := check{k.name, No, k.name + ": " + quoted(fact) + " is not " + listed(k.patterns)}
-		switch {
-		case fact == "":
-			c.result, c.why = Unknown, k.name+": not known"
-		case k.covers(fact):
-			c.result, c.why = Yes, k.name+": "+quoted(fact)+" is "+listed(k.patterns)
+	add := func(key string, result Result, why func() string) {
+		c := check{key: key, result: result}
+		if tell {
+			c.why = key + ": " + why()
 		}
 		checks = append(checks, c)
 	}
+	for _, k := range m.keys() {
+		facts := k.facts(f)
+		switch {
+		case facts == nil:
+			add(k.name, Unknown, unknown)
+		case slices.ContainsFunc(facts, k.covers):
+			add(k.name, Yes, func() string { return several(facts) + " is " + listed(k.patterns) })
+		default:
+			add(k.name, No, func() string { return several(facts) + " is not " + listed(k.patterns) })
+		}
+	}
 	for _, tag := range sortedKeys(m.Tags) {
-		checks = append(checks, tagCheck(tag, m.Tags[tag], f.Tags))
+		result, why := tagged(tag, m.Tags[tag], f.Tags)
+		add("tags", result, why)
+	}
+	for _, tag := range sortedKeys(m.AccountTags) {
+		result, why := tagged(tag, m.AccountTags[tag], f.AccountTags)
+		add("account_tags", result, why)
+	}
+	for _, limit := range []struct {
+		key  string
+		d    time.Duration
+		want bool // older
+	}{{"older_than", m.OlderThan, true}, {"newer_than", m.NewerThan, false}} {
+		if limit.d > 0 {
+			result, why := aged(f, limit.d, limit.want)
+			add(limit.key, result, why)
+		}
 	}
 	return checks
 }
 
-func tagCheck(tag string, patterns []Pattern, tags map[string]string) check {
+func unknown() string { return "not known" }
+
+// aged compares a finding's age with a limit.
+func aged(f asr.Facts, limit time.Duration, older bool) (Result, func() string) {
+	if f.FoundAt.IsZero() || f.At.IsZero() {
+		return Unknown, unknown
+	}
+	age := f.At.Sub(f.FoundAt)
+	result, word := No, " is not"
+	if (age > limit) == older {
+		result, word = Yes, " is"
+	}
+	return result, func() string {
+		compared := " less than "
+		if older {
+			compared = " more than "
+		}
+		return "an age of " + inDays(age) + word + compared + inDays(limit)
+	}
+}
+
+func tagged(tag string, patterns []Pattern, tags map[string]string) (Result, func() string) {
 	value, has := tags[tag]
+	says := func(word string) func() string {
+		return func() string { return tag + " = " + quoted(value) + word + listed(patterns) }
+	}
 	switch {
 	case tags == nil:
-		return check{"tags", Unknown, "tags: not known"}
+		return Unknown, unknown
 	case !has:
-		return check{"tags", No, "tags: there is no " + quoted(tag)}
+		return No, func() string { return "there is no " + quoted(tag) }
 	case anyOf(patterns, value, false):
-		return check{"tags", Yes, "tags: " + tag + " = " + quoted(value) + " is " + listed(patterns)}
+		return Yes, says(" is ")
 	}
-	return check{"tags", No, "tags: " + tag + " = " + quoted(value) + " is not " + listed(patterns)}
+	return No, says(" is not ")
 }
 
 // all is what checks come to together: no if one says no, else unknown if one does.
@@ -165,25 +236,4 @@ func (r Rule) names(control string) bool {
 		}
 	}
 	return false
-}
-
-// glob matches a pattern with *, in time proportional to the product of the lengths.
-func glob(pattern, text string) bool {
-	p, t, star, mark := 0, 0, -1, 0
-	for t < len(text) {
-		switch {
-		case p < len(pattern) && pattern[p] == '*':
-			star, mark = p, t
-			p++
-		case p < len(pattern) && pattern[p] == text[t]:
-			p++
-			t++
-		case star >= 0:
-			mark++
-			p, t = star+1, mark
-		default:
-			return false
-		}
-	}
-	return strings.Trim(pattern[p:], "*") == ""
 }

@@ -179,6 +179,8 @@ func TestABadPolicySaysWhereAndWhatToDo(t *testing.T) {
 		{"an unknown manager", rule("match: {managed_by: [pulumi]}"), `rules[0].match.managed_by[0]: "pulumi" is none`, "terraform, cloudformation, none"},
 		{"an exception from everything", rule("not: {}"), "p.yaml:5: rules[0].not: it excepts everything", "or remove it"},
 		{"a parameter that JSON can't hold", rule("params: {a: .nan}"), "p.yaml:5: rules[0].params.a: not a value", "write a number"},
+		{"an age without a unit", rule("match: {older_than: 30}"), `p.yaml:5: rules[0].match.older_than: "30" is no duration`, "12h, 30d or 2w"},
+		{"an age of nothing", rule("match: {newer_than: 0d}"), `rules[0].match.newer_than: "0d" is no duration`, "12h, 30d or 2w"},
 		{"too much", "version: 1\n#" + strings.Repeat("x", 1<<20), "p.yaml:1: the file is larger than 1 MiB", "split it"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

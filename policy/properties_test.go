@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"example.com/asr"
 	"example.com/asr/policy"
@@ -14,6 +15,7 @@ import (
 )
 
 var (
+	noon     = time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC) // a Wednesday
 	modes    = []asr.Mode{asr.ModeOff, asr.ModeObserve, asr.ModeAsk, asr.ModeAuto}
 	controls = []string{"S3.2", "S3.11", "IAM.3"}
 	accounts = []string{"111111111111", "222222222222"}
@@ -30,6 +32,7 @@ func matcher(t *rapid.T) map[string]any {
 	m := map[string]any{}
 	for key, words := range map[string][]string{
 		"controls": {"S3.2", "S3.*", "iam.3", "*"}, "accounts": {"111111111111", "2*"}, "regions": {"eu-*", "us-east-1", "*-1"},
+		"standards": {"CIS *", "pci-dss/v/3.2.1"}, "ous": {"Prod", "ou-*"}, "resource_types": {"AWS::S3::Bucket", "AwsEc2*"},
 		"severities": {"LOW", "HIGH"}, "risk": {"low", "high"}, "managed_by": {"terraform", "none"},
 	} {
 		if rapid.IntRange(0, 4).Draw(t, key) == 0 {
@@ -38,6 +41,11 @@ func matcher(t *rapid.T) map[string]any {
 	}
 	if rapid.IntRange(0, 3).Draw(t, "tags") == 0 {
 		m["tags"] = map[string]any{pick(t, []string{"env", "team"}, "tag"): some("prod", "p*", "dev")}
+	}
+	for key, some := range map[string]any{"account_tags": map[string]any{"env": some("prod", "p*")}, "older_than": "3d", "newer_than": "30d"} {
+		if rapid.IntRange(0, 7).Draw(t, key) == 0 {
+			m[key] = some
+		}
 	}
 	return m
 }
@@ -85,6 +93,9 @@ func facts(t *rapid.T) asr.Facts {
 		Control: pick(t, controls, "control"), Account: pick(t, accounts, "account"), Region: pick(t, regions, "region"), Resource: "arn:aws:s3:::b",
 		Severity: pick(t, asr.Severities, "severity"), Risk: pick(t, []asr.Risk{"low", "medium", "high"}, "risk"),
 		Tags: tags, ManagedBy: pick(t, []string{"none", "terraform", "cloudformation"}, "managed by"), Console: rapid.Bool().Draw(t, "asked in the console"),
+		Standards: pick(t, [][]string{{"CIS v1.4.0", "PCI DSS v3.2.1", "pci-dss/v/3.2.1"}, {"AFSBP v1.0.0"}}, "standards"), OUs: pick(t, [][]string{{"ou-1", "Prod", "r-1"}, {"r-1"}}, "ous"),
+		ResourceType: pick(t, []string{"AwsS3Bucket", "AwsEc2Vpc"}, "type"), AccountTags: map[string]string{"env": pick(t, []string{"prod", "dev"}, "account tag")},
+		At: noon, FoundAt: noon.Add(-time.Duration(rapid.IntRange(0, 60).Draw(t, "age")) * 24 * time.Hour),
 	}
 }
 
@@ -101,6 +112,12 @@ func blurred(t *rapid.T, f asr.Facts) asr.Facts {
 	}
 	if rapid.IntRange(0, 3).Draw(t, "no severity") == 0 {
 		f.Severity = ""
+	}
+	if rapid.IntRange(0, 3).Draw(t, "no organization") == 0 {
+		f.OUs, f.AccountTags = nil, nil
+	}
+	if rapid.IntRange(0, 3).Draw(t, "a bare finding") == 0 {
+		f.Standards, f.ResourceType, f.FoundAt = nil, "", time.Time{}
 	}
 	return f
 }

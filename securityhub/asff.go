@@ -57,6 +57,9 @@ type asffCompliance struct {
 		Name  string
 		Value words
 	} `json:"SecurityControlParameters"`
+	Standards []struct {
+		ID string `json:"StandardsId"`
+	} `json:"AssociatedStandards"`
 }
 
 // fromASFF reads a finding. The error is the reason why it can't be taken.
@@ -88,7 +91,7 @@ func fromASFF(raw []byte, o origin) (asr.Observation, error) {
 		Product: f.ProductARN, Format: "asff", Account: f.Account,
 		Region: regionOf(f.Region, resources[0].Region, regionOfARN(f.ID), regionOfARN(f.ProductARN)),
 		Title:  clip(f.Title, 1024), Severity: f.severity(), Compliance: clip(strings.ToUpper(f.Compliance.Status), 32),
-		RecordState: asr.RecordActive, Control: f.control(), Standard: f.standard(), Rule: f.rule(), Types: f.Types,
+		RecordState: asr.RecordActive, Control: f.control(), Standard: f.standard(), Standards: f.standards(), Rule: f.rule(), Types: f.Types,
 		Resources: resources, CreatedAt: f.CreatedAt.Time, UpdatedAt: updated, Parameters: f.parameters(),
 	}
 	if strings.EqualFold(f.RecordState, asr.RecordArchived) {
@@ -163,6 +166,18 @@ func (f *asff) control() string {
 
 func (f *asff) standard() asr.Standard {
 	return standardOf(f.Product["StandardsControlArn"], f.ID, f.GeneratorID, f.Product["StandardsGuideArn"]+"/"+f.Product["RuleId"])
+}
+
+// standards are those that a consolidated finding's control is part of:
+// "standards/pci-dss/v/3.2.1" and "ruleset/cis-aws-foundations-benchmark/v/1.2.0"
+// without the first word.
+func (f *asff) standards() (names []string) {
+	for _, s := range f.Compliance.Standards {
+		if _, name, ok := strings.Cut(clip(s.ID, 256), "/"); ok {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // rule is the Config rule behind a finding, or the other product's check.

@@ -111,7 +111,7 @@ func TestAnASFFEventIsTakenWhole(t *testing.T) {
 		Provider: asr.Provider{
 			Product: "arn:aws:securityhub:us-east-1::product/aws/securityhub", Format: "asff", Account: "111111111111", Region: "us-east-1",
 			Title: "S3 general purpose buckets should have event notifications enabled", Severity: "MEDIUM", Compliance: asr.ComplianceFailed,
-			RecordState: asr.RecordActive, Control: "S3.11", Rule: "securityhub-s3-event-notifications-enabled-8b4dd5b7",
+			RecordState: asr.RecordActive, Control: "S3.11", Standards: []string{"nist-800-53/v/5.0.0"}, Rule: "securityhub-s3-event-notifications-enabled-8b4dd5b7",
 			Types:     []string{"Software and Configuration Checks/Industry and Regulatory Standards"},
 			Resources: []asr.Resource{{ID: "arn:aws:s3:::shop-dev-invoices", Type: "AwsS3Bucket", Region: "us-east-1", Tags: map[string]string{"team": "billing", "aws:cloudformation:stack-name": "invoices"}}},
 			CreatedAt: at("2025-05-30T08:00:01.482Z"), UpdatedAt: at("2025-06-03T11:20:32.917Z"),

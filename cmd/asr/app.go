@@ -9,8 +9,10 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"example.com/asr"
+	"example.com/asr/accounts"
 	"example.com/asr/catalog"
 	"example.com/asr/configrules"
 	"example.com/asr/playbook"
@@ -23,6 +25,7 @@ import (
 	"example.com/asr/worker"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/organizations"
 	"github.com/aws/smithy-go/logging"
 )
 
@@ -33,6 +36,7 @@ type app struct {
 	out, errs  io.Writer
 	data       string
 	policyFile string
+	accounts   string // a file; "": AWS Organizations
 	playbooks  []string
 	region     string
 	role       string
@@ -99,6 +103,9 @@ func (a *app) open(ctx context.Context) (*parts, error) {
 	if p.policy != nil {
 		c.Policy = p.policy
 	}
+	if c.Accounts, err = a.openAccounts(p); err != nil {
+		return nil, err
+	}
 	p.engine = asr.New(c)
 	p.pool = worker.New(worker.Config{Engine: p.engine, Store: p.store, Reporter: securityhub.NewReporter(p.hub)})
 	a.parts = p
@@ -163,6 +170,18 @@ func (a *app) openPolicy(dir string) (*policy.Policy, error) {
 		}
 	}
 	return policy.Load(file)
+}
+
+// openAccounts is the file of accounts, if one is named, else Organizations for
+// a policy that asks for accounts' OUs or tags.
+func (a *app) openAccounts(p *parts) (asr.Accounts, error) {
+	if file := cmp.Or(a.accounts, os.Getenv("ASR_ACCOUNTS")); file != "" {
+		return accounts.Load(file)
+	}
+	if p.policy.NeedsAccounts() {
+		return accounts.New(organizations.NewFromConfig(p.hub), time.Now), nil
+	}
+	return nil, nil
 }
 
 // hubConfig is the operator's own credentials.
