@@ -185,9 +185,12 @@ func (e *Engine) decide(w work, req request) Decision {
 	return d
 }
 
-// asked is what a person's request makes of the policy's answer: a rule's off
-// and ask stand, the rest is the person's to decide.
+// asked is what a person's request makes of the policy's answer: an exception
+// and a rule's off and ask stand, the rest is the person's to decide.
 func asked(d Decision, req request) Decision {
+	if d.Reason == ReasonException {
+		return d
+	}
 	if d.Reason == ReasonRule && (d.Mode == ModeOff || d.Mode == ModeAsk && !req.plan) {
 		return d
 	}

@@ -34,6 +34,7 @@ const (
 	ReasonBadParameters Reason = "bad_parameters" // the parameters are wrong, or weaker than the standard demands
 
 	ReasonFactsMissing Reason = "facts_missing" // a rule needs a fact that can't be had
+	ReasonException    Reason = "exception"     // an exception of the policy holds it back
 	ReasonIrreversible Reason = "irreversible"  // can't be put back: always asks
 	ReasonHighRisk     Reason = "high_risk"     // automatic only if a rule names the control itself
 	ReasonReverted     Reason = "was_reverted"  // somebody put this fix back: not again by itself
@@ -48,7 +49,7 @@ const (
 type Decision struct {
 	Mode    Mode      `json:"mode"`
 	Reason  Reason    `json:"reason"`
-	Rule    string    `json:"rule,omitempty"`    // the policy rule's name
+	Rule    string    `json:"rule,omitempty"`    // the policy rule's name, or the exception's
 	Missing []string  `json:"missing,omitempty"` // the facts that couldn't be had
 	Why     string    `json:"why"`               // in words
 	At      time.Time `json:"at"`

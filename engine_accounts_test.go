@@ -82,3 +82,11 @@ func TestAPolicyIsToldOfStandardsTypeAndAge(t *testing.T) {
 		t.Errorf("a request is of no standard: %+v, %v", f, err)
 	}
 }
+
+func TestAnExceptionRefusesAPersonToo(t *testing.T) {
+	w, _ := one(t, fixed{asr.Decision{Mode: asr.ModeOff, Reason: asr.ReasonException, Rule: "website", Why: "public by design"}, false})
+	_, err := w.engine.Request(t.Context(), asr.Ask{Actor: ada, Control: "T.1", Resource: res("r")})
+	if asr.Classify(err) != asr.CodeNotAllowed {
+		t.Errorf("got %v", err)
+	}
+}

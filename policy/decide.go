@@ -11,7 +11,7 @@ import (
 
 // Explanation is how a policy comes to its decision.
 type Explanation struct {
-	Steps    []Step                     `json:"steps"` // the rules tried, in order
+	Steps    []Step                     `json:"steps"` // exceptions and rules, in order
 	Decision asr.Decision               `json:"decision"`
 	Names    bool                       `json:"names"` // the deciding rule names the control itself
 	Params   map[string]json.RawMessage `json:"params,omitempty"`
@@ -35,7 +35,8 @@ func (e Explanation) String() string {
 	return b.String()
 }
 
-// Decide implements asr.Policy. The first rule that matches decides. If one
+// Decide implements asr.Policy. An exception that matches and has not expired
+// turns it off. Else the first rule that matches decides. If one
 // before it, or all there are, might match with facts that are missing, nobody
 // knows which decides: the answer is ModeAsk, or the strictest mode that any of
 // them gives, with ReasonFactsMissing. A console custom action does what
@@ -58,20 +59,18 @@ func (p *Policy) explain(f asr.Facts, tell bool) Explanation {
 	}
 	var e Explanation
 	var c contest
-	for i := range p.Rules {
-		r := &p.Rules[i]
-		step, missing := r.try(f, tell)
-		e.Steps = append(e.Steps, step)
-		switch step.Result {
-		case Unknown:
-			c.maybe = append(c.maybe, r)
-			c.missing = append(c.missing, missing...)
-			continue
-		case No:
-			continue
+	for i := range p.Exceptions {
+		x := &p.Exceptions[i]
+		if !x.expired(f.At) {
+			e.Steps = append(e.Steps, c.enter(&x.Rule, x, f, tell))
+		} else if tell {
+			e.Steps = append(e.Steps, Step{x.Name, x.Line, No, []string{"it expired on " + x.lastDay()}})
 		}
-		c.winner = r
-		break
+	}
+	for i := range p.Rules {
+		if c.winner == nil || tell {
+			e.Steps = append(e.Steps, c.enter(&p.Rules[i], nil, f, tell))
+		}
 	}
 	if c.winner != nil && len(c.maybe) == 0 {
 		e.Names = c.winner.names(f.Control)
@@ -81,12 +80,29 @@ func (p *Policy) explain(f asr.Facts, tell bool) Explanation {
 	return e
 }
 
+// enter holds a rule, or an exception's, against the facts. After the winner,
+// that is only for the record.
+func (c *contest) enter(r *Rule, x *Exception, f asr.Facts, tell bool) Step {
+	step, missing := r.try(f, tell)
+	switch {
+	case c.winner != nil && step.Result != No:
+		step.Result = Late
+	case c.winner != nil:
+	case step.Result == Unknown:
+		c.maybe, c.missing = append(c.maybe, r), append(c.missing, missing...)
+	case step.Result == Yes:
+		c.winner, c.exception = r, x
+	}
+	return step
+}
+
 // NeedsAccounts reports whether a rule hangs on what an organization knows of
 // an account.
 func (p *Policy) NeedsAccounts() bool {
-	return p != nil && slices.ContainsFunc(p.Rules, func(r Rule) bool {
+	needs := func(r Rule) bool {
 		return len(r.Match.OUs)+len(r.Match.AccountTags)+len(r.Not.OUs)+len(r.Not.AccountTags) > 0
-	})
+	}
+	return p != nil && (slices.ContainsFunc(p.Rules, needs) || slices.ContainsFunc(p.Exceptions, func(x Exception) bool { return needs(x.Rule) }))
 }
 
 // contest is which rules may decide.
@@ -94,6 +110,8 @@ type contest struct {
 	maybe   []*Rule // match if missing facts turn out so
 	winner  *Rule   // the first that matches for certain, nil if none does
 	missing []string
+
+	exception *Exception // the winner's, if it is one
 }
 
 // settle makes one decision of a contest.
@@ -113,6 +131,12 @@ func (p *Policy) settle(c contest, console bool) asr.Decision {
 	switch {
 	case len(c.maybe) > 0:
 		return c.undecided(slices.MinFunc(append(modes, asr.ModeAsk), stricter))
+	case c.exception != nil:
+		x := c.exception
+		return asr.Decision{
+			Mode: asr.ModeOff, Reason: asr.ReasonException, Rule: x.Name,
+			Why: fmt.Sprintf("the exception %s (%s:%d) of %s holds until %s: %s", x.Name, p.File, x.Line, x.Owner, x.lastDay(), x.Reason),
+		}
 	case c.winner != nil:
 		return asr.Decision{
 			Mode: c.winner.Mode, Reason: asr.ReasonRule, Rule: c.winner.Name,

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"example.com/asr"
 )
@@ -22,6 +23,7 @@ type Problem struct {
 // LintContext is what a policy is held against. A nil function leaves out the
 // checks that need it.
 type LintContext struct {
+	Now         time.Time                                    // exceptions are held against it
 	Controls    func() []string                              // the security controls that playbooks know
 	Remediation func(control string) (asr.Remediation, bool) // what answers a control
 }
@@ -37,6 +39,7 @@ func Lint(p *Policy, c LintContext) []Problem {
 	if c.Controls != nil {
 		l.controls = c.Controls()
 	}
+	l.exceptions(p)
 	for i := range p.Rules {
 		l.rule = &p.Rules[i]
 		l.reachable(p.Rules[:i])

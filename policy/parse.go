@@ -66,6 +66,9 @@ func (r *reader) policy(text []byte) *Policy {
 			}
 		},
 		"default": func(at string, n *yaml.Node) { p.Default = asr.Mode(r.oneOf(n, at, modes)) },
+		"exceptions": func(at string, n *yaml.Node) {
+			r.Items(n, at, func(at string, n *yaml.Node) { p.Exceptions = append(p.Exceptions, r.exception(n, at)) })
+		},
 		"rules": func(at string, n *yaml.Node) {
 			r.Items(n, at, func(at string, n *yaml.Node) { p.Rules = append(p.Rules, r.rule(n, at)) })
 		},
@@ -73,7 +76,7 @@ func (r *reader) policy(text []byte) *Policy {
 	if !version && yamlfile.Child(root, "version") == nil {
 		r.Fail(root, "version", "missing", "write version: 1 at the top")
 	}
-	r.unique(p.Rules)
+	r.unique(p)
 	return p
 }
 
@@ -210,13 +213,20 @@ func (r *reader) oneOf(n *yaml.Node, at string, words []string) string {
 	return ""
 }
 
-func (r *reader) unique(rules []Rule) {
+// unique finds names that two rules or exceptions have.
+func (r *reader) unique(p *Policy) {
 	lines := map[string]int{}
-	for i, rule := range rules {
+	check := func(rule Rule, list string, i int) {
 		if line, ok := lines[rule.Name]; ok && rule.Name != "" {
-			r.Fail(&yaml.Node{Line: rule.Line}, fmt.Sprintf("rules[%d].name", i), strconv.Quote(rule.Name)+" is the name of the rule on line "+strconv.Itoa(line)+" too", "rename one")
+			r.Fail(&yaml.Node{Line: rule.Line}, fmt.Sprintf("%s[%d].name", list, i), strconv.Quote(rule.Name)+" is the name of the rule on line "+strconv.Itoa(line)+" too", "rename one")
 		}
 		lines[rule.Name] = rule.Line
+	}
+	for i, x := range p.Exceptions {
+		check(x.Rule, "exceptions", i)
+	}
+	for i, rule := range p.Rules {
+		check(rule, "rules", i)
 	}
 }
 

@@ -20,7 +20,19 @@ type Policy struct {
 	Console asr.Mode // what a console custom action does: ModeAuto for run, ModeAsk
 	Default asr.Mode // when no rule matches
 	Rules   []Rule   // the first that matches decides
+
+	Exceptions []Exception // tried before all rules
 }
+
+// Exception holds back what it matches until it expires.
+type Exception struct {
+	Rule                    // its mode is off
+	Reason, Owner, Evidence string
+	Expires                 time.Time // the first instant at which it no longer holds
+}
+
+// expired reports whether it no longer holds; while nobody knows the time, it does.
+func (x Exception) expired(at time.Time) bool { return !at.IsZero() && !at.Before(x.Expires) }
 
 // Rule says what happens to the findings that it matches.
 type Rule struct {
@@ -60,6 +72,7 @@ const (
 	Yes     Result = "yes"
 	No      Result = "no"
 	Unknown Result = "unknown" // it depends on a fact that is missing
+	Late    Result = "late"    // it matches, or might, but one before it decides
 )
 
 // check is one key of a Match held against the facts.

@@ -27,6 +27,8 @@ func Example() {
 	// no       code-owned (line 14): managed_by: "none" is not terraform or cloudformation
 	// no       logs-everywhere (line 18): controls: "S3.8" is not CloudWatch.16
 	// yes      public-buckets (line 23): controls: "S3.8" is S3.2 or S3.3 or S3.8; regions: "eu-central-1" is eu-*; severities: "HIGH" is HIGH or CRITICAL; not tags: there is no "public"
+	// late     prod-asks (line 32): resources: "arn:aws:s3:::prod-invoices" is arn:aws:s3:::prod-*
+	// no       harmless (line 37): risk: "medium" is not low
 	// auto, rule: the rule public-buckets (testdata/example.yaml:23) says auto
 }
 
@@ -160,7 +162,7 @@ func TestABadPolicySaysWhereAndWhatToDo(t *testing.T) {
 		{"a list", "- version: 1\n", "p.yaml:1: fields are wanted", "NAME: VALUE"},
 		{"no version", "rules: []\n", "p.yaml:1: version: missing", "write version: 1"},
 		{"another version", "version: 2\n", `p.yaml:1: version: "2" is none of its values`, "use 1"},
-		{"an unknown field", "version: 1\nrule: []\n", "p.yaml:2: rule: unknown field", "use one of console_action, default, rules, version"},
+		{"an unknown field", "version: 1\nrule: []\n", "p.yaml:2: rule: unknown field", "use one of console_action, default, exceptions"},
 		{"an unknown mode", "version: 1\ndefault: automatic\n", `p.yaml:2: default: "automatic" is none of its values`, "use off, observe, ask, auto"},
 		{"a mode of nothing", "version: 1\ndefault:\n", "p.yaml:2: default: a text is wanted", "remove the field"},
 		{"an unknown console action", "version: 1\nconsole_action: auto\n", `p.yaml:2: console_action: "auto" is none`, "use run, ask"},

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"example.com/asr"
 	"example.com/asr/policy"
@@ -66,6 +67,7 @@ func (a *app) lintContext() (policy.LintContext, error) {
 		return policy.LintContext{}, err
 	}
 	return policy.LintContext{
+		Now: time.Now(),
 		Controls: func() (ids []string) {
 			for _, e := range book.Entries() {
 				ids = append(ids, e.Control)
