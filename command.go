@@ -164,8 +164,8 @@ func (e *Engine) asked(ctx context.Context, ask Ask) (Finding, error) {
 	}}, nil
 }
 
-// Approve is a verified principal's yes to the plan with the hash, and lets the
-// run go on. CodeStalePlan if its plan is another by now.
+// Approve is a verified principal's yes to the plan with the hash. The run goes
+// on with the last that its rule wants. CodeStalePlan if its plan is another by now.
 func (e *Engine) Approve(ctx context.Context, id, hash string, by Actor, note string) (Run, error) {
 	return e.update(ctx, id, by, func(b *batch) error {
 		r := b.Run
@@ -179,9 +179,15 @@ func (e *Engine) Approve(ctx context.Context, id, hash string, by Actor, note st
 		case r.Plan.Hash != hash:
 			return &Error{Code: CodeStalePlan, Message: "the plan is another by now", Do: "asr runs show " + id + ", then approve what it shows"}
 		}
-		r.Approval = &Approval{By: by, Hash: hash, Note: note, At: b.now}
+		if err := r.admit(by); err != nil {
+			return err
+		}
+		r.Approvals = append(r.yeses(), Approval{By: by, Hash: hash, Note: note, At: b.now})
+		r.Approval = &r.Approvals[len(r.Approvals)-1]
 		b.record("approved", "", r.Approval)
-		b.enter(StateScheduled)
+		if r.Lacks() == 0 {
+			b.enter(StateScheduled)
+		}
 		return nil
 	})
 }

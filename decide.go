@@ -198,7 +198,7 @@ func asked(d Decision, req request) Decision {
 	if req.plan {
 		mode = ModeObserve
 	}
-	return Decision{Mode: mode, Reason: ReasonRequested, Rule: d.Rule, Why: req.actor.Name + " asked for it"}
+	return Decision{Mode: mode, Reason: ReasonRequested, Rule: d.Rule, Why: req.actor.Name + " asked for it", Consents: d.Consents, NotBefore: d.NotBefore}
 }
 
 // remember holds back what the last run on the same target tells against.

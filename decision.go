@@ -53,6 +53,9 @@ type Decision struct {
 	Missing []string  `json:"missing,omitempty"` // the facts that couldn't be had
 	Why     string    `json:"why"`               // in words
 	At      time.Time `json:"at"`
+
+	Consents  []Consent `json:"consents,omitempty"` // all that approvals must meet
+	NotBefore time.Time `json:"notBefore,omitzero"` // when the window opens in which it may begin; zero: at once
 }
 
 // Facts are what a policy decides on.

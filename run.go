@@ -74,11 +74,12 @@ type Run struct {
 	Claim       string            `json:"claim"`           // one open run per canonical target × unit × parameters
 	Locks       []string          `json:"locks,omitempty"` // one writer per setting
 
-	Actor    Actor     `json:"actor"` // who wanted it
-	Decision Decision  `json:"decision"`
-	Wanted   Mode      `json:"wanted"` // the mode that was decided, before the plan was known
-	Plan     *Plan     `json:"plan,omitempty"`
-	Approval *Approval `json:"approval,omitempty"`
+	Actor     Actor      `json:"actor"` // who wanted it
+	Decision  Decision   `json:"decision"`
+	Wanted    Mode       `json:"wanted"` // the mode that was decided, before the plan was known
+	Plan      *Plan      `json:"plan,omitempty"`
+	Approval  *Approval  `json:"approval,omitempty"`  // the last
+	Approvals []Approval `json:"approvals,omitempty"` // all of the plan
 
 	Intent   *Intent  `json:"intent,omitempty"`   // saved before each write
 	Made     []string `json:"made,omitempty"`     // ARNs of what this run brought into being
@@ -178,9 +179,10 @@ func (r *Run) acting() Actor {
 	return r.Actor
 }
 
-// approved reports whether a verified person said yes to the plan.
-func (r *Run) approved() bool {
-	return r.Approval != nil && r.Approval.By.Verified && r.Plan != nil && r.Approval.Hash == r.Plan.Hash
+// Held reports whether it waits for a window to open: other waits of a
+// scheduled run are shorter.
+func (r *Run) Held(now time.Time) bool {
+	return r.State == StateScheduled && r.NextAt.After(now.Add(time.Minute))
 }
 
 // Due is when the engine next has something to do with the run by itself; false

@@ -178,7 +178,7 @@ func (e *Engine) strengthen(ctx context.Context, id string, duplicate Run) error
 		if b.promotes(duplicate.Decision) {
 			b.record("joined", string(duplicate.Decision.Reason), map[string]any{"decision": duplicate.Decision, "run": duplicate.ID})
 			b.promote(duplicate.Decision, duplicate.Actor)
-			b.Run.Approval = duplicate.Approval
+			b.Run.Approval, b.Run.Approvals = duplicate.Approval, duplicate.Approvals
 		}
 		return nil
 	})
@@ -293,7 +293,7 @@ func (e *Engine) route(b *batch, u Remediation) {
 	if why := r.Plan.lasting(); why != "" && d.Mode == ModeAuto {
 		d.Mode, d.Reason, d.Why = ModeAsk, ReasonIrreversible, "part of it can't be put back: "+why
 		if r.Approval != nil && r.Approval.Requested {
-			r.Approval = nil
+			r.Approval, r.Approvals = nil, nil
 		}
 	}
 	if r.Approval != nil && r.Approval.Hash != r.Plan.Hash {
@@ -302,10 +302,10 @@ func (e *Engine) route(b *batch, u Remediation) {
 		if d.Mode == ModeAuto {
 			d.Mode = ModeAsk
 		}
-		r.Approval = nil
+		r.Approval, r.Approvals = nil, nil
 	}
 	switch {
-	case r.approved(), d.Mode == ModeAuto:
+	case r.lacks(d.Consents) == 0, d.Mode == ModeAuto:
 		b.enter(StateScheduled)
 	case d.Mode == ModeAsk:
 		b.record("asked", string(d.Reason), d)
@@ -328,22 +328,39 @@ func (e *Engine) expire(ctx context.Context, b *batch) (Next, error) {
 func (e *Engine) begin(ctx context.Context, b *batch, u Remediation) (Next, error) {
 	r := b.Run
 	r.Facts = e.current(ctx, r.Facts)
-	d := e.decide(work{unit: u, facts: r.Facts}, request{actor: r.Actor, console: r.Facts.Console, person: r.Actor.Kind == "person" || r.approved()})
+	person, given := r.Actor.Kind == "person", r.Lacks() == 0
+	d := e.decide(work{unit: u, facts: r.Facts}, request{actor: r.Actor, console: r.Facts.Console, person: person || given})
 	d.At = b.now
+	if given && !person && d.Mode == ModeAuto && r.lacks(d.Consents) > 0 {
+		d.Mode, d.Why = ModeAsk, "the policy wants other approvals by now"
+	}
 	switch {
 	case d.Mode == ModeOff:
 		r.Decision = d
 		return e.fail(ctx, b, StateCancelled, &Error{Code: CodeNotAllowed, Message: "the policy turned it off meanwhile: " + d.Why})
-	case d.Mode != ModeAuto && !r.approved(): // the target has its name by now, or the policy is another
+	case d.Mode != ModeAuto && r.lacks(d.Consents) > 0: // the target has its name by now, or the policy is another
 		r.Decision, r.Wanted = d, d.Mode
 		b.record("decided", string(d.Reason), d)
 		e.route(b, u)
 		return e.commit(ctx, b)
+	case d.NotBefore.After(b.now) && !(person && d.Reason == ReasonRequested):
+		return e.hold(ctx, b, d.NotBefore)
 	}
 	b.Locks = LockTake
 	b.enter(StateApplying)
 	b.record("begun", string(r.Decision.Reason), map[string]any{"locks": r.Locks, "hash": r.Plan.Hash})
 	return e.locked(ctx, b, StateScheduled)
+}
+
+// hold has a run wait until its window opens.
+func (e *Engine) hold(ctx context.Context, b *batch, until time.Time) (Next, error) {
+	b.record("held", "", map[string]time.Time{"until": until})
+	b.Run.NextAt = until
+	b.Run.Error = &Failure{
+		Code: CodeNotAllowed, Message: "the policy's window is closed: it may begin at " + until.Format(time.RFC3339),
+		Do: "wait, or cancel it; asr remediate is for a person who can't wait, where no rule asks",
+	}
+	return e.commit(ctx, b)
 }
 
 // locked commits a batch that takes locks; while others hold them, the run

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"example.com/asr"
 )
@@ -77,7 +78,55 @@ func (p *Policy) explain(f asr.Facts, tell bool) Explanation {
 		e.Params = c.winner.params()
 	}
 	e.Decision = p.settle(c, f.Console)
+	p.bind(&e.Decision, c, f.At)
 	return e
+}
+
+// bind adds what the rules that decide, or might, demand of approvals, and when
+// all of their windows are open.
+func (p *Policy) bind(d *asr.Decision, c contest, at time.Time) {
+	rules := c.maybe
+	if c.winner != nil {
+		rules = append(slices.Clone(rules), c.winner)
+	}
+	var windows []Window
+	for _, r := range rules {
+		if consent, ok := r.consent(); ok {
+			d.Consents = append(d.Consents, consent)
+		}
+		if r.Window.Text != "" {
+			windows = append(windows, p.Windows[r.Window.Text])
+		}
+	}
+	if opens := together(windows, at); opens.After(at) {
+		d.NotBefore = opens
+	}
+}
+
+// together is the first instant at which all windows are open. Windows that
+// never are hold for a day: the policy is asked again then.
+func together(windows []Window, at time.Time) time.Time {
+	t := at
+	for range 100 {
+		before := t
+		for _, w := range windows {
+			if t = w.opens(t); t.IsZero() {
+				return at.Add(day)
+			}
+		}
+		if t.Equal(before) {
+			return t
+		}
+	}
+	return at.Add(day)
+}
+
+func (r *Rule) consent() (asr.Consent, bool) {
+	c := asr.Consent{Rule: r.Name, Need: r.Need, FourEyes: r.FourEyes}
+	for _, p := range r.Approvers {
+		c.By = append(c.By, p.Text)
+	}
+	return c, len(c.By) > 0 || c.Need > 0 || c.FourEyes
 }
 
 // enter holds a rule, or an exception's, against the facts. After the winner,

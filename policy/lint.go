@@ -48,6 +48,7 @@ func Lint(p *Policy, c LintContext) []Problem {
 		l.known()
 		l.params()
 		l.automatic()
+		l.approvable()
 	}
 	slices.SortStableFunc(l.problems, func(x, y Problem) int { return x.Line - y.Line })
 	return l.problems
@@ -239,6 +240,14 @@ func (l *linter) automatic() {
 	}
 	if len(risky) > 0 {
 		l.add("warning", l.rule.Line, "name the control itself if it shall be automatic", "the risk of %s is high: it asks unless the rule names it", some(risky))
+	}
+}
+
+// approvable finds a rule whose approvers are too few.
+func (l *linter) approvable() {
+	n := len(l.rule.Approvers)
+	if n > 0 && n < l.rule.Need && !slices.ContainsFunc(l.rule.Approvers, func(p Pattern) bool { return strings.Contains(p.Text, "*") }) {
+		l.add("error", l.rule.Line, "list more approvers, or lower need", "%d must approve, and it lists only %d", l.rule.Need, n)
 	}
 }
 

@@ -66,6 +66,14 @@ func (r *reader) policy(text []byte) *Policy {
 			}
 		},
 		"default": func(at string, n *yaml.Node) { p.Default = asr.Mode(r.oneOf(n, at, modes)) },
+		"windows": func(at string, n *yaml.Node) {
+			p.Windows = map[string]Window{}
+			r.Pairs(n, at, func(k, v *yaml.Node) { p.Windows[k.Value] = r.window(v, at+"."+k.Value) })
+		},
+		"groups": func(at string, n *yaml.Node) {
+			p.Groups = map[string][]Pattern{}
+			r.Pairs(n, at, func(k, v *yaml.Node) { p.Groups[k.Value] = r.group(v, at+"."+k.Value) })
+		},
 		"exceptions": func(at string, n *yaml.Node) {
 			r.Items(n, at, func(at string, n *yaml.Node) { p.Exceptions = append(p.Exceptions, r.exception(n, at)) })
 		},
@@ -77,6 +85,7 @@ func (r *reader) policy(text []byte) *Policy {
 		r.Fail(root, "version", "missing", "write version: 1 at the top")
 	}
 	r.unique(p)
+	r.named(p)
 	return p
 }
 
@@ -90,7 +99,11 @@ func (r *reader) rule(n *yaml.Node, at string) Rule {
 				r.Fail(n, at, "it excepts everything", "say what to except, or remove it")
 			}
 		},
-		"mode": func(at string, n *yaml.Node) { rule.Mode = asr.Mode(r.oneOf(n, at, modes)) },
+		"window":    func(at string, n *yaml.Node) { rule.Window = Pattern{r.Text(n, at), n.Line} },
+		"approvers": func(at string, n *yaml.Node) { rule.Approvers = r.patterns(n, at, nil) },
+		"need":      func(at string, n *yaml.Node) { rule.Need = r.count(n, at) },
+		"four_eyes": func(at string, n *yaml.Node) { rule.FourEyes = r.Flag(n, at) },
+		"mode":      func(at string, n *yaml.Node) { rule.Mode = asr.Mode(r.oneOf(n, at, modes)) },
 		"params": func(at string, n *yaml.Node) {
 			r.Pairs(n, at, func(k, v *yaml.Node) {
 				rule.Params[k.Value] = Param{r.JSON(v, at+"."+k.Value), k.Line}

@@ -21,7 +21,9 @@ type Policy struct {
 	Default asr.Mode // when no rule matches
 	Rules   []Rule   // the first that matches decides
 
-	Exceptions []Exception // tried before all rules
+	Exceptions []Exception          // tried before all rules
+	Windows    map[string]Window    // by name
+	Groups     map[string][]Pattern // of approvers, by name
 }
 
 // Exception holds back what it matches until it expires.
@@ -42,6 +44,11 @@ type Rule struct {
 	Not    Match // unless all of these match too; no key: no exception
 	Mode   asr.Mode
 	Params map[string]Param
+
+	Window    Pattern   // the name of one; "": it may begin at any time
+	Approvers []Pattern // ARNs; none: anybody whom AWS vouches for
+	Need      int       // approvals of different people; 0: 1
+	FourEyes  bool      // who asked for a run may not approve it
 }
 
 // Param is the value that a rule gives a remediation's parameter.

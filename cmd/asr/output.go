@@ -106,8 +106,15 @@ func (a *app) printRun(r asr.Run) {
 	fmt.Fprintf(w, "  %s (%s) on %s\n", r.Remediation, r.Control, printable(r.Target.ID))
 	fmt.Fprintf(w, "  account %s, %s\n", r.Target.Account, r.Target.Region)
 	fmt.Fprintf(w, "  decision: %s (%s): %s\n", r.Decision.Mode, r.Decision.Reason, printable(r.Decision.Why))
-	if r.Approval != nil {
-		fmt.Fprintf(w, "  approved by %s at %s\n", r.Approval.By.Name, ago(r.Approval.At))
+	approvals := r.Approvals
+	if len(approvals) == 0 && r.Approval != nil {
+		approvals = []asr.Approval{*r.Approval}
+	}
+	for _, a := range approvals {
+		fmt.Fprintf(w, "  approved by %s at %s\n", a.By.Name, ago(a.At))
+	}
+	if n := r.Lacks(); r.State == asr.StateAwaiting && len(approvals) > 0 {
+		fmt.Fprintf(w, "  approvals still needed: %d\n", n)
 	}
 	if r.Plan != nil {
 		a.printPlan(*r.Plan)

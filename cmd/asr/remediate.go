@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"example.com/asr"
 	"github.com/spf13/cobra"
@@ -132,7 +133,7 @@ func (a *app) ready(ctx context.Context) (*parts, asr.Actor, error) {
 
 // drive takes runs as far as they go, and returns them.
 func (a *app) drive(ctx context.Context, p *parts, ids []string) ([]asr.Run, error) {
-	return a.driveWhile(ctx, p, ids, func(asr.Run) bool { return true })
+	return a.driveWhile(ctx, p, ids, func(r asr.Run) bool { return !r.Held(time.Now()) })
 }
 
 // driveWhile takes runs further while goOn says so: a plan never becomes more,
@@ -178,7 +179,7 @@ func outcome(runs []asr.Run, good ...asr.State) error {
 	for _, r := range runs {
 		switch {
 		case slices.Contains(good, r.State), slices.Contains([]asr.State{asr.StateVerified, asr.StateNothingToDo, asr.StateReverted}, r.State):
-		case r.State == asr.StateAwaiting:
+		case r.State == asr.StateAwaiting, r.Held(time.Now()):
 			code = max(code, exitAsks)
 		case r.State == asr.StateCancelled && r.Decision.Mode == asr.ModeOff:
 			return exitError{exitRefused}
