@@ -56,6 +56,7 @@ func organization() (*tree, *accounts.Organization, *time.Time) {
 	return o, accounts.New(o, func() time.Time { return now }), &now
 }
 
+// covers: W18
 func TestAnAccountIsInAllUnitsAboveIt(t *testing.T) {
 	t.Parallel()
 	o, a, _ := organization()
