@@ -43,7 +43,7 @@ func (o object) Fetch(ctx context.Context, tag string) ([]byte, string, error) {
 	if tag != "" {
 		in.IfNoneMatch = &tag
 	}
-	out, err := o.client.GetObject(ctx, in)
+	text, newTag, err := get(ctx, o.client, in)
 	var missing *types.NoSuchKey
 	var api smithy.APIError
 	switch {
@@ -54,8 +54,17 @@ func (o object) Fetch(ctx context.Context, tag string) ([]byte, string, error) {
 	case err != nil:
 		return nil, tag, err
 	}
+	return text, newTag, nil
+}
+
+// get reads an object, as far as a file that people write may go, and its tag.
+func get(ctx context.Context, client *s3.Client, in *s3.GetObjectInput) (text []byte, tag string, err error) {
+	out, err := client.GetObject(ctx, in)
+	if err != nil {
+		return nil, "", err
+	}
 	defer out.Body.Close() // only read
-	text, err := io.ReadAll(io.LimitReader(out.Body, yamlfile.MaxSize+1))
+	text, err = io.ReadAll(io.LimitReader(out.Body, yamlfile.MaxSize+1))
 	return text, aws.ToString(out.ETag), err
 }
 
@@ -94,12 +103,7 @@ func (w *wiring) book(ctx context.Context, client *s3.Client) (*playbook.Book, e
 
 // download keeps an object in a folder, under the last part of its key.
 func (w *wiring) download(ctx context.Context, client *s3.Client, key, dir string) error {
-	out, err := client.GetObject(ctx, &s3.GetObjectInput{Bucket: &w.bucket, Key: &key})
-	if err != nil {
-		return fmt.Errorf("playbook s3://%s/%s: %w", w.bucket, key, err)
-	}
-	defer out.Body.Close() // only read
-	text, err := io.ReadAll(io.LimitReader(out.Body, yamlfile.MaxSize+1))
+	text, _, err := get(ctx, client, &s3.GetObjectInput{Bucket: &w.bucket, Key: &key})
 	if err != nil {
 		return fmt.Errorf("playbook s3://%s/%s: %w", w.bucket, key, err)
 	}

@@ -12,7 +12,6 @@ import (
 
 	"example.com/asr"
 	handlers "example.com/asr/lambda"
-	"example.com/asr/server"
 	"example.com/asr/workflow"
 	"github.com/aws/aws-lambda-go/cfn"
 	"github.com/aws/aws-lambda-go/events"
@@ -51,12 +50,8 @@ func New(c Config) (lambda.Handler, error) {
 		"report": with(w, func(h *handlers.Handlers, ctx context.Context, in workflow.State) (struct{}, error) {
 			return struct{}{}, h.Report(ctx, in)
 		}),
-		"sync": with(w, func(h *handlers.Handlers, ctx context.Context, _ json.RawMessage) (handlers.Pulled, error) {
-			return h.Sync(ctx)
-		}),
-		"audit": with(w, func(h *handlers.Handlers, ctx context.Context, _ json.RawMessage) (handlers.Audited, error) {
-			return h.Audit(ctx)
-		}),
+		"sync":  with(w, whatever((*handlers.Handlers).Sync)),
+		"audit": with(w, whatever((*handlers.Handlers).Audit)),
 		"api":   w.api,
 		"setup": cfn.LambdaWrap(w.setup().Handle),
 	}[e.function]
@@ -77,6 +72,11 @@ func with[In, Out any](w *wiring, f func(*handlers.Handlers, context.Context, In
 	}
 }
 
+// whatever is a handler that does the same whatever the event says.
+func whatever[Out any](f func(*handlers.Handlers, context.Context) (Out, error)) func(*handlers.Handlers, context.Context, json.RawMessage) (Out, error) {
+	return func(h *handlers.Handlers, ctx context.Context, _ json.RawMessage) (Out, error) { return f(h, ctx) }
+}
+
 // api serves the HTTP API.
 func (w *wiring) api(ctx context.Context, in events.LambdaFunctionURLRequest) (out events.LambdaFunctionURLResponse, err error) {
 	p, err := w.open(ctx)
@@ -86,7 +86,7 @@ func (w *wiring) api(ctx context.Context, in events.LambdaFunctionURLRequest) (o
 	if err := p.policy.Refresh(ctx); err != nil {
 		return out, err
 	}
-	return handlers.URL(server.New(server.Config{Engine: p.engine, Store: p.store, Who: handlers.Caller, Drive: p.starter.Start, Audited: handlers.AuditSetting, Log: w.log}))(ctx, in)
+	return handlers.URL(p.api)(ctx, in)
 }
 
 // setup is the stack's custom resource.

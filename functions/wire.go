@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,6 +21,7 @@ import (
 	"example.com/asr/notify"
 	"example.com/asr/playbook"
 	"example.com/asr/securityhub"
+	"example.com/asr/server"
 	"example.com/asr/sessions"
 	"example.com/asr/ssmdoc"
 	"example.com/asr/vault"
@@ -97,10 +99,8 @@ type wiring struct {
 // parts is the product as this function needs it.
 type parts struct {
 	handlers *handlers.Handlers
-	engine   *asr.Engine
-	store    *dynamo.Store
-	starter  *workflow.Starter
 	policy   *handlers.Policy
+	api      http.Handler
 }
 
 func (w *wiring) open(ctx context.Context) (*parts, error) {
@@ -125,14 +125,15 @@ func (w *wiring) open(ctx context.Context) (*parts, error) {
 			return nil, err
 		}
 	}
-	p := &parts{store: store, policy: w.policySource(files)}
-	p.engine = asr.New(asr.Config{
+	p := &parts{policy: w.policySource(files)}
+	engine := asr.New(asr.Config{
 		Store: store, Remediations: units, Matcher: chosen{book, w.off}, Policy: p.policy, Vault: v,
 		Rules: configrules.Reader{Dial: s.Dial}, Channels: []asr.Channel{asr.ChannelOutcome}, Patience: w.patience, Clock: w.Clock, Log: w.log,
 	})
-	p.starter = &workflow.Starter{Executions: sfn.NewFromConfig(w.AWS), Machine: w.runs, Engine: p.engine, Store: store, Clock: w.Clock}
+	starter := &workflow.Starter{Executions: sfn.NewFromConfig(w.AWS), Machine: w.runs, Engine: engine, Store: store, Clock: w.Clock}
+	p.api = server.New(server.Config{Engine: engine, Store: store, Who: handlers.Caller, Drive: starter.Start, Audited: handlers.AuditSetting, Log: w.log})
 	p.handlers = handlers.New(handlers.Config{
-		Engine: p.engine, Store: store, Starter: p.starter, Reporter: w.reporters(s), Signer: v, Metrics: handlers.Metrics{To: w.Log, Clock: w.Clock, Saved: minutesSaved},
+		Engine: engine, Store: store, Starter: starter, Reporter: w.reporters(s), Signer: v, Metrics: handlers.Metrics{To: w.Log, Clock: w.Clock, Saved: minutesSaved},
 		Refresh: p.policy.Refresh, Decode: securityhub.Decode, Request: ssmdoc.Requests(units), Woken: ssmdoc.Event, Pull: w.pull(), Clock: w.Clock, Log: w.log,
 	})
 	w.parts = p
