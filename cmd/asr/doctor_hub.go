@@ -100,11 +100,12 @@ func (d *hubDoctor) waiting(ctx context.Context, name string, n int) {
 	}
 }
 
-// latest is a metric's highest value of the last 15 minutes.
+// latest is a metric's highest value of the last 15 minutes. EndTime is
+// exclusive and whole seconds: a minute ahead, what was told just now counts.
 func (d *hubDoctor) latest(ctx context.Context, namespace, name, dimension, value string) (float64, bool, error) {
 	in := &cloudwatch.GetMetricStatisticsInput{
 		Namespace: &namespace, MetricName: &name, Period: aws.Int32(900), Statistics: []cw.Statistic{cw.StatisticMaximum},
-		StartTime: aws.Time(time.Now().Add(-15 * time.Minute)), EndTime: aws.Time(time.Now()),
+		StartTime: aws.Time(time.Now().Add(-15 * time.Minute)), EndTime: aws.Time(time.Now().Add(time.Minute)),
 	}
 	if dimension != "" {
 		in.Dimensions = []cw.Dimension{{Name: &dimension, Value: &value}}
