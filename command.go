@@ -75,7 +75,7 @@ func (e *Engine) request(ctx context.Context, ask Ask) (Run, error) {
 		f.ID = id
 		b.Findings = []Finding{f}
 	} else {
-		b.Records = own(b.Records, b.Run)
+		b.Records = ofRun(b.Records, b.Run)
 	}
 	if err := e.store(ctx, &b); err != nil {
 		return Run{}, err
@@ -107,9 +107,9 @@ func (e *Engine) Explain(ctx context.Context, ask Ask) (Facts, Decision, error) 
 	return w.facts, d, nil
 }
 
-// own keeps the records of the run's own chain: without a finding there is
+// ofRun keeps the records of the run's own chain: without a finding there is
 // nothing that a finding's chain could be of.
-func own(records []Record, r *Run) (out []Record) {
+func ofRun(records []Record, r *Run) (out []Record) {
 	for _, rec := range records {
 		if r != nil && rec.Subject == r.ID {
 			out = append(out, rec)
@@ -282,7 +282,7 @@ func (e *Engine) update(ctx context.Context, id string, by Actor, change func(*b
 			return r, err
 		}
 		r.UpdatedAt = b.now
-		err = e.c.Store.Commit(ctx, &b.Batch)
+		err = e.put(ctx, &b.Batch)
 		var claimed *ClaimedError
 		switch {
 		case err == nil:
@@ -308,12 +308,13 @@ func (e *Engine) Kill(ctx context.Context, by Actor, reason string) error {
 	}
 	err := ErrStale
 	for tries := 0; errors.Is(err, ErrStale) && tries < 20; tries++ { // somebody else turns it, too
-		head, herr := e.c.Store.Head(ctx, "asr")
-		if herr != nil {
-			return herr
+		var b Batch
+		rec, rerr := e.own(ctx, &b, Record{At: e.now(), Actor: by, Event: event, Detail: detail})
+		if rerr != nil {
+			return rerr
 		}
-		rec := head.Append(Record{Subject: "asr", At: e.now(), Actor: by, Event: event, Detail: detail})
-		err = e.c.Store.Commit(ctx, &Batch{Records: []Record{rec}})
+		b.Records = []Record{rec}
+		err = e.c.Store.Commit(ctx, &b)
 	}
 	return err
 }

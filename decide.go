@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 )
 
 // request is who wants something done about a finding.
@@ -222,9 +223,35 @@ func (e *Engine) remember(d Decision, last *Run, f Finding, req request) Decisio
 		if !f.UpdatedAt.After(last.EndedAt) {
 			return off(ReasonFixed, "run "+last.ID+" fixed this after the check last looked")
 		}
+		if n := last.undone(e.now()); n >= maxUndone && d.Mode == ModeAuto {
+			d.Mode, d.Reason, d.Why = ModeAsk, ReasonUndone, fmt.Sprintf("asr has fixed this %d times, and something outside of it has put it back each time", n)
+		}
 	}
 	return d
 }
+
+// What of our fixes is put back outside of asr is fixed again by itself until it
+// has been so maxUndone times, each within undoneWithin of the fix.
+const (
+	maxUndone    = 2
+	undoneWithin = 30 * 24 * time.Hour
+)
+
+// undone is how many times in a row a fix has been put back, if the target of
+// this one, the last, fails again.
+func (r *Run) undone(now time.Time) int {
+	switch {
+	case r == nil || r.State != StateVerified:
+		return 0
+	case now.Sub(r.EndedAt) > undoneWithin:
+		return 1
+	}
+	return r.Undone + 1
+}
+
+// headStart is by how much a finding of the next higher severity is planned
+// before one that came in at the same time.
+const headStart = 6 * time.Hour
 
 // claim starts a run for the finding, or joins the one that is open.
 func (e *Engine) claim(f *Finding, b *Batch, w work, d Decision, last *Run, req request) {
@@ -236,7 +263,18 @@ func (e *Engine) claim(f *Finding, b *Batch, w work, d Decision, last *Run, req 
 		r = Run{
 			ID: e.c.NewID(now), State: StateClaimed, Remediation: w.unit.Spec.ID, Control: w.match.Control, Playbook: w.match.Playbook,
 			Target: w.target, Params: w.params, Sources: w.sources, Facts: w.facts, Claim: claimKey(w.unit.Spec.ID, w.target, w.params),
-			Actor: req.actor, NextAt: now, Since: now, CreatedAt: now,
+			Actor: req.actor, NextAt: now.Add(-headStart * time.Duration(max(0, slices.Index(Severities, f.Severity)))), Since: now, CreatedAt: now,
+		}
+		if r.Undone = last.undone(now); r.Undone > 0 {
+			r.FixedAt = last.EndedAt
+		}
+	}
+	if req.person { // somebody looks on
+		if r.State == StateClaimed && r.NextAt.After(e.now()) {
+			r.NextAt = e.now()
+		}
+		if r.Queued != nil {
+			r.Queued.Person = true
 		}
 	}
 	bb := e.batch(&r, req.actor)

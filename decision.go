@@ -33,15 +33,16 @@ const (
 	ReasonBadTarget     Reason = "bad_target"     // the finding names no resource that can be worked on
 	ReasonBadParameters Reason = "bad_parameters" // the parameters are wrong, or weaker than the standard demands
 
-	ReasonFactsMissing Reason = "facts_missing" // a rule needs a fact that can't be had
-	ReasonException    Reason = "exception"     // an exception of the policy holds it back
-	ReasonIrreversible Reason = "irreversible"  // can't be put back: always asks
-	ReasonHighRisk     Reason = "high_risk"     // automatic only if a rule names the control itself
-	ReasonReverted     Reason = "was_reverted"  // somebody put this fix back: not again by itself
-	ReasonFailedBefore Reason = "failed_before" // it failed the last time: not again by itself
-	ReasonRejected     Reason = "was_rejected"  // somebody rejected its plan: not again by itself
-	ReasonStalePlan    Reason = "stale_plan"    // what was approved is no longer what would be done
-	ReasonFixed        Reason = "already_fixed" // verified, and Security Hub hasn't looked again yet
+	ReasonFactsMissing Reason = "facts_missing"  // a rule needs a fact that can't be had
+	ReasonException    Reason = "exception"      // an exception of the policy holds it back
+	ReasonIrreversible Reason = "irreversible"   // can't be put back: always asks
+	ReasonHighRisk     Reason = "high_risk"      // automatic only if a rule names the control itself
+	ReasonReverted     Reason = "was_reverted"   // somebody put this fix back: not again by itself
+	ReasonFailedBefore Reason = "failed_before"  // it failed the last time: not again by itself
+	ReasonRejected     Reason = "was_rejected"   // somebody rejected its plan: not again by itself
+	ReasonStalePlan    Reason = "stale_plan"     // what was approved is no longer what would be done
+	ReasonUndone       Reason = "undone_outside" // something puts the fix back again and again: asks
+	ReasonFixed        Reason = "already_fixed"  // verified, and Security Hub hasn't looked again yet
 )
 
 // Decision is what may be done about a finding, and why. Exactly one mode,
@@ -100,6 +101,8 @@ type Policy interface {
 	Decide(Facts) (d Decision, names bool)
 	// Params are the parameters that the policy sets for a control there.
 	Params(Facts) map[string]json.RawMessage
+	// Limits are what holds for all runs.
+	Limits() Limits
 }
 
 // Match is the remediation that a playbook knows for a finding.

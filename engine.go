@@ -22,6 +22,7 @@ type Config struct {
 	Vault        Vault
 	Rules        Rules                      // nil: parameters come from findings alone
 	Accounts     Accounts                   // nil: nothing is known of accounts
+	Trail        Trail                      // nil: nobody knows who changed what
 	Channels     []Channel                  // who is told besides Security Hub and requesters
 	Patience     time.Duration              // how long a plan waits for an approval, until that counts as a no; 0: 7 days
 	Clock        Clock                      // nil: the system's
@@ -64,7 +65,7 @@ func New(c Config) *Engine {
 type Next struct {
 	Step  string        `json:"step"`  // the state that the next step starts from
 	After time.Duration `json:"after"` // how long to wait before it
-	Done  bool          `json:"done"`  // the run has ended, or waits for a person
+	Done  bool          `json:"done"`  // the run has ended, or waits for a person or in the line
 
 	// Parked: an event tells when it goes on; without events, look after After.
 	Parked bool `json:"parked,omitempty"`
@@ -95,6 +96,7 @@ func (noPolicy) Decide(f Facts) (Decision, bool) {
 	return Decision{Mode: ModeOff, Reason: ReasonNoPolicy, Why: "there is no policy, so nothing happens by itself"}, false
 }
 func (noPolicy) Params(Facts) map[string]json.RawMessage { return nil }
+func (noPolicy) Limits() Limits                          { return DefaultLimits() }
 
 // guarded seals the secrets in all that a remediation says and opens those in
 // all that it is told.
@@ -183,7 +185,7 @@ func (b *batch) wait(d time.Duration) { b.Run.NextAt = b.now.Add(d) }
 // same step, and the run goes on from what they stored.
 func (e *Engine) commit(ctx context.Context, b *batch) (Next, error) {
 	b.Run.UpdatedAt = b.now
-	err := e.c.Store.Commit(ctx, &b.Batch)
+	err := e.put(ctx, &b.Batch)
 	var claimed *ClaimedError
 	if errors.Is(err, ErrStale) || errors.As(err, &claimed) {
 		return Next{Step: "again"}, nil
@@ -197,9 +199,17 @@ func (e *Engine) commit(ctx context.Context, b *batch) (Next, error) {
 	return next, nil
 }
 
+// put stores a batch, with what limits count of it.
+func (e *Engine) put(ctx context.Context, b *Batch) error {
+	if err := e.square(ctx, b); err != nil {
+		return err
+	}
+	return e.c.Store.Commit(ctx, b)
+}
+
 func (b *batch) next() Next {
 	r := b.Run
-	return Next{Step: string(r.State), After: max(0, r.NextAt.Sub(b.now)), Done: !r.State.Open() || r.State.Waits()}
+	return Next{Step: string(r.State), After: max(0, r.NextAt.Sub(b.now)), Done: !r.State.Open() || r.State.Waits() || r.Queued != nil}
 }
 
 // backoff grows from d by doubling, up to 10 minutes.

@@ -17,6 +17,7 @@ type decides func(asr.Facts) asr.Decision
 func (p decides) Decide(f asr.Facts) (asr.Decision, bool) { return p(f), false }
 
 func (p decides) Params(asr.Facts) map[string]json.RawMessage { return nil }
+func (decides) Limits() asr.Limits                            { return asr.DefaultLimits() }
 
 func res(name string) asr.Resource {
 	return asr.Resource{ID: "arn:aws:test:eu-west-1:" + account + ":" + name}

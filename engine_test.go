@@ -180,6 +180,7 @@ type fixed struct {
 
 func (p fixed) Decide(asr.Facts) (asr.Decision, bool)       { return p.d, p.names }
 func (p fixed) Params(asr.Facts) map[string]json.RawMessage { return nil }
+func (fixed) Limits() asr.Limits                            { return asr.DefaultLimits() }
 
 var auto = fixed{asr.Decision{Mode: asr.ModeAuto, Reason: asr.ReasonRule, Rule: "all", Why: "rule all"}, false}
 

@@ -35,6 +35,7 @@ const (
 	CodeStalePlan     Code = "stale_plan"       // what was approved is not what would be done now
 	CodeNotAllowed    Code = "not_allowed"      // the request doesn't fit the run's state, or policy forbids it
 	CodeExpired       Code = "approval_expired" // nobody approved it in time
+	CodeLimited       Code = "limited"          // the policy's limits hold it back for now
 	CodeNotFound      Code = "not_found"        // no such run, finding, control
 	CodeBadInput      Code = "bad_input"        // a file, flag or finding that can't be read
 	CodeInternal      Code = "internal"         // a defect of ours

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -15,10 +16,40 @@ func (e *Engine) nothing(ctx context.Context, b *batch, why string) (Next, error
 	return e.finish(ctx, b, StateNothingToDo)
 }
 
-// fail ends a run without success.
+// fail ends a run without success, unless it may be tried again.
 func (e *Engine) fail(ctx context.Context, b *batch, end State, err error) (Next, error) {
 	b.Run.Error = failure(err)
+	if l := e.c.Policy.Limits().Retries; b.Run.Retries < l.Most && b.Run.retryable(end) {
+		return e.retry(ctx, b, l.After<<(2*b.Run.Retries))
+	}
 	return e.finish(ctx, b, end)
+}
+
+// retryable reports whether a run that ends so, with its Error, may be tried
+// again by itself: nothing was written, nobody was asked, and what went wrong
+// may be right another time.
+func (r *Run) retryable(end State) bool {
+	switch r.Error.Code {
+	case CodeThrottled, CodeUnavailable, CodeDenied, CodeNoRole, CodeTimeout, CodeConflict, CodeStalePlan, CodeAWS:
+		return slices.Contains([]State{StateFailed, StateCannotPlan, StateConflict}, end) && r.Decision.Mode == ModeAuto && r.Actor.Kind == "policy" && r.Undo == nil
+	}
+	return false
+}
+
+// retry has a failed run planned again after a while.
+func (e *Engine) retry(ctx context.Context, b *batch, after time.Duration) (Next, error) {
+	r := b.Run
+	if r.Slot {
+		if err := e.vacate(ctx, &b.Batch, endedBadly); err != nil {
+			return Next{}, fmt.Errorf("%s: limits: %w", r.ID, err)
+		}
+	}
+	r.Retries++
+	b.record("retried_later", string(r.Error.Code), map[string]any{"error": r.Error, "until": b.now.Add(after)})
+	r.Intent, b.Locks = nil, LockRelease
+	b.enter(StateClaimed)
+	b.wait(after)
+	return e.commit(ctx, b)
 }
 
 // finish ends a run and tells its findings, in one batch.

@@ -102,7 +102,7 @@ func (in *Intake) count(isNew bool, r *Run) {
 // as a stale version: look again.
 func (e *Engine) store(ctx context.Context, b *Batch) error {
 	var claimed *ClaimedError
-	err := e.c.Store.Commit(ctx, b)
+	err := e.put(ctx, b)
 	if errors.As(err, &claimed) {
 		return ErrStale
 	}

@@ -14,6 +14,7 @@ import (
 // an implementation must do. All methods are safe for concurrent use.
 type Store interface {
 	RunStore
+	LimitStore
 	FindingStore
 	AuditStore
 	Outbox
@@ -55,6 +56,20 @@ type Batch struct {
 	Findings []Finding
 	Records  []Record // ErrStale if a record doesn't follow its subject's last one
 	Messages []Message
+	Ledgers  []Ledger // with the version that they were loaded with. ErrStale if the store has another
+}
+
+// LimitStore keeps what limits count, and the line of runs that they hold back.
+// Both come in through Commit: a run is in the line while it has Queued.
+type LimitStore interface {
+	// Ledgers returns those of the scopes, in their order; an empty one where there
+	// is none yet.
+	Ledgers(ctx context.Context, scopes ...string) ([]Ledger, error)
+	// AllLedgers lists all, by scope.
+	AllLedgers(ctx context.Context) ([]Ledger, error)
+	// Line calls f for each run that waits in the line, in any order, and ends with
+	// f's error.
+	Line(ctx context.Context, f func(Waiting) error) error
 }
 
 // RunStore keeps runs, claims, locks and leases.
@@ -307,6 +322,20 @@ func (all Reporters) ReportAll(ctx context.Context, reports []Report) []error {
 type Rules interface {
 	// InputParameters are a rule's, by name; none if the rule has none or is gone.
 	InputParameters(ctx context.Context, on On, rule string) (map[string]json.RawMessage, error)
+}
+
+// Trail knows who changed a resource.
+type Trail interface {
+	// Changes lists the changes of the target since a time that asr didn't make,
+	// the newest first, and not more than people read.
+	Changes(ctx context.Context, on On, since time.Time) ([]Touch, error)
+}
+
+// Touch is one change of a resource.
+type Touch struct {
+	At     time.Time
+	By     string // the principal's ARN
+	Action string // "s3:DeleteBucketPolicy"
 }
 
 // Clock tells the time, so that tests can.

@@ -96,6 +96,12 @@ type Run struct {
 	Ticket   bool     `json:"ticket,omitempty"`   // somebody wants a ticket of what becomes of it
 	Starts   int      `json:"starts,omitempty"`   // workflow executions that have ended, where a workflow drives it
 	Notes    []string `json:"notes,omitempty"`    // what a plan must warn of
+	Queued   *Waiting `json:"queued,omitempty"`   // its place in the line, while limits hold it back
+	Slot     bool     `json:"slot,omitempty"`     // limits count it as under way
+	Retries  int      `json:"retries,omitempty"`  // times that it failed and was tried again
+	Undone   int      `json:"undone,omitempty"`   // times in a row that a fix of the same was put back outside of asr
+
+	FixedAt time.Time `json:"fixedAt,omitzero"` // when the fix that was put back had been verified
 
 	NextAt    time.Time `json:"nextAt"` // not before
 	Since     time.Time `json:"since"`  // of the present state
@@ -179,17 +185,17 @@ func (r *Run) acting() Actor {
 	return r.Actor
 }
 
-// Held reports whether it waits for a window to open: other waits of a
-// scheduled run are shorter.
+// Held reports whether it waits in the line, for a window to open, or for its
+// next try: other waits are shorter.
 func (r *Run) Held(now time.Time) bool {
-	return r.State == StateScheduled && r.NextAt.After(now.Add(time.Minute))
+	return r.Queued != nil || (r.State == StateScheduled || r.State == StateClaimed) && r.NextAt.After(now.Add(time.Minute))
 }
 
 // Due is when the engine next has something to do with the run by itself; false
-// if it has ended, or waits for a person as long as it takes.
+// if it has ended, or waits for a person or in the line as long as it takes.
 func (r *Run) Due() (time.Time, bool) {
 	switch {
-	case !r.State.Open():
+	case !r.State.Open(), r.Queued != nil:
 		return time.Time{}, false
 	case r.State.Waits():
 		return r.ExpiresAt, !r.ExpiresAt.IsZero()

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -73,6 +74,7 @@ func (e *Engine) plan(ctx context.Context, b *batch, u Remediation) (Next, error
 			return next, err
 		}
 		r.Target, r.Resolved, r.Facts.Resource = t, true, t.ID
+		e.blame(ctx, r)
 		r.Locks = u.Spec.locks(r.on())
 	}
 	p, err := makePlan(ctx, u, r, b.now)
@@ -86,6 +88,31 @@ func (e *Engine) plan(ctx context.Context, b *batch, u Remediation) (Next, error
 	b.record("planned", "", map[string]any{"hash": p.Hash, "version": p.Version, "params": p.Params, "fields": names(p.Changes), "warnings": p.Warnings})
 	e.route(b, u)
 	return e.commit(ctx, b)
+}
+
+// blame says in the run who put the last fix back, if that happens again and
+// again, as far as CloudTrail tells.
+func (e *Engine) blame(ctx context.Context, r *Run) {
+	if e.c.Trail == nil || r.Undone < maxUndone {
+		return
+	}
+	touches, err := e.c.Trail.Changes(ctx, r.on(), r.FixedAt)
+	who := "CloudTrail tells of no change since"
+	switch {
+	case err != nil:
+		who = "who did couldn't be found out (" + string(Classify(err)) + ": " + err.Error() + ")"
+	case len(touches) > 0:
+		var all []string
+		for _, t := range touches {
+			all = append(all, t.Action+" by "+t.By+" at "+t.At.UTC().Format(time.RFC3339))
+		}
+		who = "since: " + strings.Join(all, "; ")
+	}
+	note := fmt.Sprintf("asr's fix of this has been put back outside of it %d times; the last was verified at %s; %s", r.Undone, r.FixedAt.Format(time.RFC3339), who)
+	r.Notes = append(r.Notes, note+".")
+	if r.Decision.Reason == ReasonUndone {
+		r.Decision.Why += "; " + who
+	}
 }
 
 // complete reads the parameters of the Config rule behind the run's finding,
@@ -159,7 +186,11 @@ func (e *Engine) recall(ctx context.Context, b *batch, ended Run) (Next, error) 
 	r := b.Run
 	req := request{person: r.Actor.Kind == "person", console: r.Facts.Console}
 	d := e.remember(r.Decision, &ended, Finding{Provider: Provider{UpdatedAt: r.CreatedAt}}, req)
+	if r.Undone = ended.undone(b.now); r.Undone > 0 {
+		r.FixedAt = ended.EndedAt
+	}
 	if d.Mode != ModeOff {
+		r.Decision, r.Wanted = d, d.Mode
 		return Next{}, nil
 	}
 	d.At = b.now
@@ -346,6 +377,12 @@ func (e *Engine) begin(ctx context.Context, b *batch, u Remediation) (Next, erro
 	case d.NotBefore.After(b.now) && !(person && d.Reason == ReasonRequested):
 		return e.hold(ctx, b, d.NotBefore)
 	}
+	switch admitted, err := e.admit(ctx, b); {
+	case err != nil:
+		return Next{}, fmt.Errorf("%s: limits: %w", r.ID, err)
+	case !admitted:
+		return e.commit(ctx, b)
+	}
 	b.Locks = LockTake
 	b.enter(StateApplying)
 	b.record("begun", string(r.Decision.Reason), map[string]any{"locks": r.Locks, "hash": r.Plan.Hash})
@@ -354,6 +391,11 @@ func (e *Engine) begin(ctx context.Context, b *batch, u Remediation) (Next, erro
 
 // hold has a run wait until its window opens.
 func (e *Engine) hold(ctx context.Context, b *batch, until time.Time) (Next, error) {
+	if b.Run.Slot {
+		if err := e.vacate(ctx, &b.Batch, endedOtherwise); err != nil {
+			return Next{}, fmt.Errorf("%s: limits: %w", b.Run.ID, err)
+		}
+	}
 	b.record("held", "", map[string]time.Time{"until": until})
 	b.Run.NextAt = until
 	b.Run.Error = &Failure{

@@ -39,6 +39,9 @@ func (s *Store) Commit(ctx context.Context, b *asr.Batch) error {
 	for i := range b.Findings {
 		b.Findings[i].Version++
 	}
+	for i := range b.Ledgers {
+		b.Ledgers[i].Version++
+	}
 	return nil
 }
 
@@ -92,7 +95,7 @@ func (c *commit) look(ctx context.Context) (err error) {
 	for k := range versions {
 		keys = append(keys, k)
 	}
-	c.stored, err = c.s.load(ctx, keys, attrVersion, attrExpire, attrObject, attrClaim, attrEnded, attrHeld, attrFollowed, attrCounted)
+	c.stored, err = c.s.load(ctx, keys, attrVersion, attrExpire, attrObject, attrClaim, attrEnded, attrHeld, attrFollowed, attrQueued, attrCounted)
 	for k, v := range versions {
 		if err == nil && c.stored[k].number(attrVersion) != v {
 			err = asr.ErrStale
@@ -136,12 +139,17 @@ func (c *commit) pack() error {
 
 // build makes the writes.
 func (c *commit) build() error {
-	c.putRun()
+	if err := c.putRun(); err != nil {
+		return err
+	}
 	c.putFindings()
 	if err := c.putRecords(); err != nil {
 		return err
 	}
 	c.putMessages()
+	if err := c.putLedgers(); err != nil {
+		return err
+	}
 	if len(c.writes) > maxWrites {
 		return &asr.Error{
 			Code: asr.CodeInternal, Message: fmt.Sprintf("a batch of %d items: a transaction of DynamoDB's takes %d", len(c.writes), maxWrites),
@@ -172,10 +180,10 @@ func mine(run string) (m condition) {
 }
 
 // putRun stores the run: new ones whole, others without touching their leases.
-func (c *commit) putRun() {
+func (c *commit) putRun() error {
 	r := c.Run
 	if r == nil {
-		return
+		return nil
 	}
 	k := runKey(r.ID)
 	old := c.stored[k]
@@ -184,7 +192,7 @@ func (c *commit) putRun() {
 		c.write(c.s.put(identified(k, r.ID).with(it), c.free(), stale))
 	} else {
 		var gone []string
-		for _, name := range []string{attrDoc, attrObject, attrDigest, attrExpire, attrClaim, attrEnded, attrHeld, attrFollowed, schema.ByDue.Hash, schema.ByDue.Range} {
+		for _, name := range []string{attrDoc, attrObject, attrDigest, attrExpire, attrClaim, attrEnded, attrHeld, attrFollowed, attrQueued, schema.ByDue.Hash, schema.ByDue.Range} {
 			if _, there := it[name]; !there {
 				gone = append(gone, name)
 			}
@@ -196,6 +204,7 @@ func (c *commit) putRun() {
 	c.putClaim(old)
 	c.putLocks(old)
 	c.putFollowers(old)
+	return c.putPlace(old)
 }
 
 // runItem is what is stored of the run beside its key and its lease.
@@ -212,6 +221,9 @@ func (c *commit) runItem(old item) item {
 	}
 	if followed := append(slices.Clone(old.set(attrFollowed)), newFollowers(r, old)...); len(followed) > 0 {
 		it[attrFollowed] = &types.AttributeValueMemberBS{Value: followed}
+	}
+	if r.Queued != nil {
+		it[attrQueued] = number(1)
 	}
 	if r.State.Open() {
 		it[attrClaim] = text(r.Claim)

@@ -23,6 +23,7 @@ const (
 	attrClaim    = "claim"    // that the run holds
 	attrEnded    = "ended"    // keys of the run's entry among its claim's ended runs
 	attrHeld     = "held"     // settings that the run has locked
+	attrQueued   = "queued"   // the run is in the line
 	attrFollowed = "followed" // digests of the findings that the run ever followed
 	attrLeasedTo = "leasedTo"
 	attrLeased   = "leasedUntil" // in microseconds

@@ -29,6 +29,8 @@ const (
 	findingShards  = 8 // of an outcome
 	spreadShards   = 4 // of an account's and of a control's findings
 	rejectedShards = 2
+	ledgerShards   = 16
+	lineShards     = 4
 )
 
 // maxName is how many bytes of a name a key takes: keys end at 1,024.
@@ -76,6 +78,8 @@ func settingKey(name string) key      { return key{"setting/" + bounded(name), "
 func rejectedKey(id string) key       { return key{"rejected/" + bounded(id), "rejected"} }
 func checkpointKey(seq int64) key     { return key{checkpoints, fmt.Sprintf("%012d", seq)} }
 func headKey(subject string) key      { return key{"heads/" + shard(subject, headShards), bounded(subject)} }
+func ledgerKey(scope string) key      { return key{"ledgers/" + shard(scope, ledgerShards), bounded(scope)} }
+func placeKey(run string) key         { return key{"line/" + shard(run, lineShards), bounded(run)} }
 func recordsOf(subject string) string { return "audit/" + bounded(subject) }
 func callsOf(run string) string       { return "calls/" + bounded(run) }
 func followersOf(f string) string     { return "followed/" + bounded(f) }

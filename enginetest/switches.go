@@ -121,3 +121,6 @@ func (p Always) Decide(asr.Facts) (asr.Decision, bool) {
 
 // Params implements asr.Policy.
 func (Always) Params(asr.Facts) map[string]json.RawMessage { return nil }
+
+// Limits implements asr.Policy: there are none.
+func (Always) Limits() asr.Limits { return asr.Limits{} }

@@ -84,6 +84,14 @@ func (p *Policy) Decide(f asr.Facts) (asr.Decision, bool) {
 	return asr.Decision{Mode: asr.ModeOff, Reason: asr.ReasonNoPolicy, Why: "there is no policy, so nothing happens by itself"}, false
 }
 
+// Limits implements asr.Policy.
+func (p *Policy) Limits() asr.Limits {
+	if now := p.current(); now != nil {
+		return now.Limits()
+	}
+	return asr.DefaultLimits()
+}
+
 // Params implements asr.Policy.
 func (p *Policy) Params(f asr.Facts) map[string]json.RawMessage {
 	if now := p.current(); now != nil {

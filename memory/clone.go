@@ -12,7 +12,7 @@ func (s *Store) Clone() *Store {
 	defer s.mu.Unlock()
 	c := &Store{
 		runs: map[string]*run{}, claims: maps.Clone(s.claims), locks: maps.Clone(s.locks), findings: maps.Clone(s.findings),
-		records: clipped(s.records), messages: maps.Clone(s.messages), rejected: maps.Clone(s.rejected), settings: maps.Clone(s.settings),
+		records: clipped(s.records), messages: maps.Clone(s.messages), rejected: maps.Clone(s.rejected), settings: maps.Clone(s.settings), ledgers: maps.Clone(s.ledgers),
 		calls: clipped(s.calls), signer: s.signer, checkpoints: slices.Clip(s.checkpoints),
 	}
 	for id, r := range s.runs {

@@ -35,6 +35,7 @@ type Store struct {
 	messages    map[string]asr.Message
 	rejected    map[string]asr.Rejected
 	settings    map[string]string
+	ledgers     map[string]doc
 	calls       map[string][]asr.APICall
 	checkpoints []asr.Checkpoint
 }
@@ -60,7 +61,7 @@ func New() *Store {
 	return &Store{
 		runs: map[string]*run{}, claims: map[string]string{}, locks: map[string]string{}, findings: map[string]doc{},
 		records: map[string][]asr.Record{}, messages: map[string]asr.Message{}, rejected: map[string]asr.Rejected{},
-		settings: map[string]string{}, calls: map[string][]asr.APICall{}, signer: newSigner(),
+		settings: map[string]string{}, ledgers: map[string]doc{}, calls: map[string][]asr.APICall{}, signer: newSigner(),
 	}
 }
 
@@ -68,7 +69,7 @@ func New() *Store {
 func (s *Store) Commit(_ context.Context, b *asr.Batch) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, check := range []func(*asr.Batch) error{s.checkRun, s.checkFindings, s.checkRecords} {
+	for _, check := range []func(*asr.Batch) error{s.checkRun, s.checkFindings, s.checkRecords, s.checkLedgers} {
 		if err := check(b); err != nil {
 			return err
 		}
@@ -84,6 +85,11 @@ func (s *Store) Commit(_ context.Context, b *asr.Batch) error {
 	}
 	for _, m := range b.Messages {
 		s.messages[m.ID] = m
+	}
+	for i := range b.Ledgers {
+		g := &b.Ledgers[i]
+		g.Version++
+		s.ledgers[g.Scope] = doc{g.Version, encode(g)}
 	}
 	return nil
 }

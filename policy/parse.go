@@ -52,7 +52,7 @@ func Parse(name string, in io.Reader) (*Policy, error) {
 type reader struct{ yamlfile.Reader }
 
 func (r *reader) policy(text []byte) *Policy {
-	p := &Policy{File: r.File, Console: asr.ModeAsk, Default: asr.ModeOff}
+	p := &Policy{File: r.File, Console: asr.ModeAsk, Default: asr.ModeOff, Limit: asr.DefaultLimits()}
 	root := r.Parse(text)
 	if root == nil {
 		return p
@@ -66,6 +66,7 @@ func (r *reader) policy(text []byte) *Policy {
 			}
 		},
 		"default": func(at string, n *yaml.Node) { p.Default = asr.Mode(r.oneOf(n, at, modes)) },
+		"limits":  func(at string, n *yaml.Node) { p.Limit = r.limits(n, at) },
 		"windows": func(at string, n *yaml.Node) {
 			p.Windows = map[string]Window{}
 			r.Pairs(n, at, func(k, v *yaml.Node) { p.Windows[k.Value] = r.window(v, at+"."+k.Value) })
@@ -101,7 +102,7 @@ func (r *reader) rule(n *yaml.Node, at string) Rule {
 		},
 		"window":    func(at string, n *yaml.Node) { rule.Window = Pattern{r.Text(n, at), n.Line} },
 		"approvers": func(at string, n *yaml.Node) { rule.Approvers = r.patterns(n, at, nil) },
-		"need":      func(at string, n *yaml.Node) { rule.Need = r.count(n, at) },
+		"need":      func(at string, n *yaml.Node) { rule.Need = r.count(n, at, "approvals", 9) },
 		"four_eyes": func(at string, n *yaml.Node) { rule.FourEyes = r.Flag(n, at) },
 		"mode":      func(at string, n *yaml.Node) { rule.Mode = asr.Mode(r.oneOf(n, at, modes)) },
 		"params": func(at string, n *yaml.Node) {

@@ -24,6 +24,7 @@ type Policy struct {
 	Exceptions []Exception          // tried before all rules
 	Windows    map[string]Window    // by name
 	Groups     map[string][]Pattern // of approvers, by name
+	Limit      asr.Limits           // what holds for all runs
 }
 
 // Exception holds back what it matches until it expires.

@@ -193,11 +193,11 @@ func (r *reader) group(n *yaml.Node, at string) []Pattern {
 }
 
 // count is how many must say yes.
-func (r *reader) count(n *yaml.Node, at string) int {
+func (r *reader) count(n *yaml.Node, at, of string, most int) int {
 	text := r.Text(n, at)
 	count, err := strconv.Atoi(text)
-	if text != "" && (err != nil || count < 1 || count > 9) {
-		r.Fail(n, at, quoted(text)+" is no number of approvals", "write 1 to 9")
+	if text != "" && (err != nil || count < 1 || count > most) {
+		r.Fail(n, at, quoted(text)+" is no number of "+of, "write 1 to "+strconv.Itoa(most))
 	}
 	return count
 }

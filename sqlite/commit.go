@@ -18,6 +18,8 @@ type packed struct {
 	findings [][]byte
 	records  [][]byte
 	messages [][]byte
+	ledgers  [][]byte
+	place    []byte // the run's in the line
 }
 
 // Commit implements asr.RunStore. An error leaves the batch as it was.
@@ -27,7 +29,7 @@ func (s *Store) Commit(ctx context.Context, b *asr.Batch) error {
 		return fmt.Errorf("commit: %w", err)
 	}
 	err = s.update(ctx, func(tx *sql.Tx) error {
-		for _, put := range []func(context.Context, *sql.Tx) error{p.putRun, p.putFindings, p.putRecords, p.putMessages} {
+		for _, put := range []func(context.Context, *sql.Tx) error{p.putRun, p.putFindings, p.putRecords, p.putMessages, p.putLedgers} {
 			if err := put(ctx, tx); err != nil {
 				return err
 			}
@@ -43,6 +45,9 @@ func (s *Store) Commit(ctx context.Context, b *asr.Batch) error {
 	for i := range b.Findings {
 		b.Findings[i].Version++
 	}
+	for i := range b.Ledgers {
+		b.Ledgers[i].Version++
+	}
 	return nil
 }
 
@@ -53,6 +58,11 @@ func (s *Store) pack(b *asr.Batch) (p packed, err error) {
 		r.Version++
 		if p.run, err = s.seal(r, runDoc(r.ID)); err != nil {
 			return p, err
+		}
+		if r.Queued != nil {
+			if p.place, err = encode(r.Queued); err != nil {
+				return p, err
+			}
 		}
 	}
 	for _, f := range b.Findings {
@@ -72,6 +82,12 @@ func (s *Store) pack(b *asr.Batch) (p packed, err error) {
 			return p, err
 		}
 		p.messages = append(p.messages, doc)
+	}
+	for _, g := range b.Ledgers {
+		g.Version++
+		if p.ledgers, err = add(p.ledgers, g); err != nil {
+			return p, err
+		}
 	}
 	return p, nil
 }
@@ -101,10 +117,12 @@ func (p *packed) putRun(ctx context.Context, tx *sql.Tx) error {
 			return err
 		}
 	}
-	if err := p.putClaim(ctx, tx, pk); err != nil {
-		return err
+	for _, put := range []func(context.Context, *sql.Tx, int64) error{p.putClaim, p.putLocks, p.putPlace} {
+		if err := put(ctx, tx, pk); err != nil {
+			return err
+		}
 	}
-	return p.putLocks(ctx, tx, pk)
+	return nil
 }
 
 // putRunRow stores the columns, if the version is the one that the run was

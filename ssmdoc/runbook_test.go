@@ -49,6 +49,7 @@ type answer asr.Decision
 
 func (a answer) Decide(asr.Facts) (asr.Decision, bool)                 { return asr.Decision(a), true }
 func (a answer) Params(asr.Facts) (none map[string]json.RawMessage)    { return nil }
+func (answer) Limits() asr.Limits                                      { return asr.DefaultLimits() }
 func (o *organization) Report(ctx context.Context, r asr.Report) error { return nil }
 
 func organize(t *testing.T, p asr.Policy, text string) *organization {

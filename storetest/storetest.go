@@ -19,7 +19,7 @@ import (
 // Test runs the contract. open returns a new, empty store and sees to its end.
 func Test(t *testing.T, open func(t *testing.T) asr.Store) {
 	t.Helper()
-	for _, group := range [][]clause{runs, batches, leases, queries, cursors, findings, counts, audits, outbox, settings, races} {
+	for _, group := range [][]clause{runs, batches, limits, leases, queries, cursors, findings, counts, audits, outbox, settings, races} {
 		for _, c := range group {
 			t.Run(c.name, func(t *testing.T) {
 				t.Parallel()

@@ -1,0 +1,105 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"example.com/asr"
+)
+
+// putPlace puts the run into the line, or takes it out.
+func (p *packed) putPlace(ctx context.Context, tx *sql.Tx, pk int64) error {
+	if p.place == nil {
+		_, err := tx.ExecContext(ctx, "DELETE FROM line WHERE run = ?", pk)
+		return err
+	}
+	_, err := tx.ExecContext(ctx, "INSERT INTO line (run, doc) VALUES (?, ?) ON CONFLICT DO UPDATE SET doc = excluded.doc", pk, p.place)
+	return err
+}
+
+// putLedgers stores the ledgers whose version is the one that they were loaded
+// with.
+func (p *packed) putLedgers(ctx context.Context, tx *sql.Tx) error {
+	for i, g := range p.Ledgers {
+		query, args := "UPDATE ledgers SET version = version + 1, doc = ? WHERE scope = ? AND version = ?", []any{p.ledgers[i], g.Scope, g.Version}
+		if g.Version == 0 {
+			query, args = "INSERT INTO ledgers (doc, scope, version) VALUES (?, ?, 1) ON CONFLICT DO NOTHING", args[:2]
+		}
+		out, err := tx.ExecContext(ctx, query, args...)
+		if err != nil {
+			return err
+		}
+		if n, err := out.RowsAffected(); err != nil || n == 0 {
+			return errors.Join(err, asr.ErrStale)
+		}
+	}
+	return nil
+}
+
+// Ledgers implements asr.LimitStore.
+func (s *Store) Ledgers(ctx context.Context, scopes ...string) ([]asr.Ledger, error) {
+	all := make([]asr.Ledger, len(scopes))
+	for i, scope := range scopes {
+		all[i].Scope = scope
+		var doc []byte
+		err := s.read.QueryRowContext(ctx, "SELECT doc FROM ledgers WHERE scope = ?", scope).Scan(&doc)
+		if err == nil {
+			err = json.Unmarshal(doc, &all[i])
+		}
+		if err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return nil, fmt.Errorf("ledger %s: %w", scope, err)
+		}
+	}
+	return all, nil
+}
+
+// AllLedgers implements asr.LimitStore.
+func (s *Store) AllLedgers(ctx context.Context) (all []asr.Ledger, err error) {
+	err = s.each(ctx, "SELECT doc FROM ledgers ORDER BY scope", func(doc []byte) error {
+		var g asr.Ledger
+		err := json.Unmarshal(doc, &g)
+		all = append(all, g)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("ledgers: %w", err)
+	}
+	return all, nil
+}
+
+// Line implements asr.LimitStore.
+func (s *Store) Line(ctx context.Context, f func(asr.Waiting) error) error {
+	err := s.each(ctx, "SELECT doc FROM line", func(doc []byte) error {
+		var w asr.Waiting
+		if err := json.Unmarshal(doc, &w); err != nil {
+			return err
+		}
+		return f(w)
+	})
+	if err != nil {
+		return fmt.Errorf("line: %w", err)
+	}
+	return nil
+}
+
+// each calls f for each row's document.
+func (s *Store) each(ctx context.Context, query string, f func(doc []byte) error) error {
+	rows, err := s.read.QueryContext(ctx, query)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var doc sql.RawBytes
+		if err := rows.Scan(&doc); err != nil {
+			return err
+		}
+		if err := f(doc); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
