@@ -197,13 +197,14 @@ func (e *Engine) Admit(ctx context.Context) (runs []string, err error) {
 	if err != nil {
 		return nil, err
 	}
-	line := newLine(waiting, e.c.Policy.Limits(), all[0])
+	d := &desk{e, e.c.Policy.Limits(), map[string]Ledger{}}
+	line := newLine(waiting, d.limits, all[0])
 	for stale := 0; len(runs) < maxTurns && stale < 20; {
 		w, ok := line.next()
 		if !ok {
 			break
 		}
-		switch admitted, err := e.turn(ctx, line, w); {
+		switch admitted, err := d.turn(ctx, line, w); {
 		case errors.Is(err, ErrStale):
 			stale++
 		case err != nil:
@@ -215,10 +216,49 @@ func (e *Engine) Admit(ctx context.Context) (runs []string, err error) {
 	return runs, nil
 }
 
+// desk is the ledgers as one Admit has them in hand, by scope.
+type desk struct {
+	*Engine
+	limits  Limits
+	ledgers map[string]Ledger
+}
+
+// look returns the scopes' ledgers.
+func (d *desk) look(ctx context.Context, scopes ...string) ([]Ledger, error) {
+	var all []Ledger
+	for _, scope := range scopes {
+		g, ok := d.ledgers[scope]
+		if !ok {
+			found, err := d.c.Store.Ledgers(ctx, scope)
+			if err != nil {
+				return nil, err
+			}
+			g = found[0]
+			if err := d.count(ctx, &g, d.limits); err != nil {
+				return nil, err
+			}
+			d.ledgers[scope] = g
+		}
+		all = append(all, g)
+	}
+	return all, nil
+}
+
 // turn lets a run of the line begin, or notes which scope is full. ErrStale if
 // somebody else was quicker.
-func (e *Engine) turn(ctx context.Context, line *line, w Waiting) (bool, error) {
-	r, err := e.c.Store.Run(ctx, w.Run)
+func (d *desk) turn(ctx context.Context, line *line, w Waiting) (bool, error) {
+	counted := d.limits.scopes(w.Account, w.Region, w.Control)
+	ledgers, err := d.look(ctx, counted...)
+	if err != nil {
+		return false, err
+	}
+	for _, g := range ledgers {
+		if reason, _ := d.limits.room(g, w.Findings, d.now()); reason != "" {
+			line.full[g.Scope] = true
+			return false, nil
+		}
+	}
+	r, err := d.c.Store.Run(ctx, w.Run)
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return false, err
 	}
@@ -226,39 +266,36 @@ func (e *Engine) turn(ctx context.Context, line *line, w Waiting) (bool, error) 
 		line.drop(w)
 		return false, nil
 	}
-	b := e.batch(&r, system)
-	counted := line.limits.scopes(w.Account, w.Region, w.Control)
-	scopes := slices.Compact(slices.Sorted(slices.Values(append([]string{AllRuns, r.Queued.Scope}, counted...))))
-	ledgers, err := e.c.Store.Ledgers(ctx, scopes...)
-	if err != nil {
+	if ledgers, err = d.look(ctx, distinct(append(counted, AllRuns, r.Queued.Scope))...); err != nil {
 		return false, err
 	}
-	var all *Ledger
+	b := d.batch(&r, system)
+	b.record("admitted", string(r.Queued.Reason), map[string]string{"scope": r.Queued.Scope})
 	for i := range ledgers {
 		g := &ledgers[i]
-		if err := e.count(ctx, g, line.limits); err != nil {
-			return false, err
-		}
-		if reason, _ := line.limits.room(*g, len(r.Findings), b.now); reason != "" && slices.Contains(counted, g.Scope) {
-			line.full[g.Scope] = true
-			return false, nil
-		}
 		if g.Scope == r.Queued.Scope {
 			g.Line = max(0, g.Line-1)
 		}
 		if g.Scope == AllRuns {
-			all = g
+			line.turn(w, g, b.now)
 		}
 	}
-	b.record("admitted", string(r.Queued.Reason), map[string]string{"scope": r.Queued.Scope})
 	r.Queued, r.Error, r.NextAt, r.UpdatedAt = nil, nil, b.now, b.now
-	line.turn(w, all, b.now)
 	b.occupy(ledgers)
-	err = e.c.Store.Commit(ctx, &b.Batch)
-	if err == nil {
-		line.drop(w)
+	if err := d.c.Store.Commit(ctx, &b.Batch); err != nil {
+		clear(d.ledgers)
+		return false, err
 	}
-	return err == nil, err
+	for _, g := range b.Ledgers {
+		d.ledgers[g.Scope] = g
+	}
+	line.drop(w)
+	return true, nil
+}
+
+func distinct(scopes []string) []string {
+	slices.Sort(scopes)
+	return slices.Compact(scopes)
 }
 
 // Resume lets runs of a scope begin again after too many have failed. Its

@@ -2,6 +2,7 @@ package lambda
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -11,10 +12,11 @@ import (
 
 // Report ends an execution: it gives the run up if a task failed for good, tells
 // of it, and starts the next execution if there is more to do. Without a run,
-// as the schedule calls it, it tells what is still to be told.
+// as the schedule calls it each minute, it gives turns to the runs in the line,
+// and tells what is still to be told.
 func (h *Handlers) Report(ctx context.Context, in workflow.State) error {
 	if in.Run == "" {
-		return h.deliver(ctx, asr.Pending{Late: late})
+		return errors.Join(h.admit(ctx), h.deliver(ctx, asr.Pending{Late: late}))
 	}
 	if in.Error != nil {
 		why := &asr.Error{Code: asr.CodeInternal, Message: fmt.Sprintf("a task of its workflow failed: %s: %s", in.Error.Error, clip(in.Error.Cause)), Do: "look at the execution " + workflow.Name(in.Run, in.N) + " in Step Functions, then start the run again"}
@@ -28,8 +30,23 @@ func (h *Handlers) Report(ctx context.Context, in workflow.State) error {
 	return h.goOn(ctx, in)
 }
 
+// admit starts the runs of the line whose turn has come.
+func (h *Handlers) admit(ctx context.Context) error {
+	if err := h.c.Refresh(ctx); err != nil {
+		return err
+	}
+	runs, err := h.c.Engine.Admit(ctx)
+	for _, id := range runs {
+		err = errors.Join(err, h.c.Starter.Start(ctx, id))
+	}
+	return err
+}
+
 // abandon gives a run up that can't be driven.
 func (h *Handlers) abandon(ctx context.Context, run string, why *asr.Error) error {
+	if err := h.c.Refresh(ctx); err != nil { // its limits: the defaults do, too
+		h.c.Log.ErrorContext(ctx, "policy", "error", err)
+	}
 	was, err := h.c.Store.Run(ctx, run)
 	if err != nil {
 		return err

@@ -13,7 +13,10 @@ func (s *Store) Clone() *Store {
 	c := &Store{
 		runs: map[string]*run{}, claims: maps.Clone(s.claims), locks: maps.Clone(s.locks), findings: maps.Clone(s.findings),
 		records: clipped(s.records), messages: maps.Clone(s.messages), rejected: maps.Clone(s.rejected), settings: maps.Clone(s.settings), ledgers: maps.Clone(s.ledgers),
-		calls: clipped(s.calls), signer: s.signer, checkpoints: slices.Clip(s.checkpoints),
+		calls: clipped(s.calls), signer: s.signer, had: map[string]map[string]bool{}, checkpoints: slices.Clip(s.checkpoints),
+	}
+	for claim, ids := range s.had {
+		c.had[claim] = maps.Clone(ids)
 	}
 	for id, r := range s.runs {
 		kept := *r

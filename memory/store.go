@@ -13,7 +13,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"sync"
@@ -28,8 +27,9 @@ type Store struct {
 	mu          sync.Mutex
 	signer      signer
 	runs        map[string]*run
-	claims      map[string]string // claim → open run
-	locks       map[string]string // setting → run
+	claims      map[string]string          // claim → open run
+	had         map[string]map[string]bool // claim → all runs that have or had it
+	locks       map[string]string          // setting → run
 	findings    map[string]doc
 	records     map[string][]asr.Record
 	messages    map[string]asr.Message
@@ -59,7 +59,7 @@ var _ asr.Store = (*Store)(nil)
 // New returns an empty store.
 func New() *Store {
 	return &Store{
-		runs: map[string]*run{}, claims: map[string]string{}, locks: map[string]string{}, findings: map[string]doc{},
+		runs: map[string]*run{}, claims: map[string]string{}, had: map[string]map[string]bool{}, locks: map[string]string{}, findings: map[string]doc{},
 		records: map[string][]asr.Record{}, messages: map[string]asr.Message{}, rejected: map[string]asr.Rejected{},
 		settings: map[string]string{}, ledgers: map[string]doc{}, calls: map[string][]asr.APICall{}, signer: newSigner(),
 	}
@@ -166,9 +166,17 @@ func (s *Store) putRun(b *asr.Batch) {
 		}
 		kept.locksHeld = slices.Clone(r.Locks)
 	}
+	if s.had[r.Claim] == nil {
+		s.had[r.Claim] = map[string]bool{}
+	}
+	s.had[r.Claim][r.ID] = true
 	r.Version++
 	kept.doc = doc{r.Version, encode(r)}
-	kept.Run = s.load(kept)
+	kept.Run = *r // queries look at what isn't shared alone
+	if r.Queued != nil {
+		place := *r.Queued
+		kept.Queued = &place
+	}
 	for _, f := range r.Findings {
 		kept.everFollowedBy[f] = true
 	}
@@ -268,12 +276,16 @@ func (s *Store) LastRun(_ context.Context, claim string) (asr.Run, error) {
 	if id, open := s.claims[claim]; open {
 		return s.load(s.runs[id]), nil
 	}
-	for _, r := range slices.SortedFunc(maps.Values(s.runs), newestFirst) {
-		if r.Claim == claim && r.State != asr.StateCancelled {
-			return s.load(r), nil
+	var last *run
+	for id := range s.had[claim] {
+		if r := s.runs[id]; r.Claim == claim && r.State != asr.StateCancelled && (last == nil || newestFirst(r, last) < 0) {
+			last = r
 		}
 	}
-	return asr.Run{}, asr.ErrNotFound
+	if last == nil {
+		return asr.Run{}, asr.ErrNotFound
+	}
+	return s.load(last), nil
 }
 
 // Lease implements asr.RunStore.

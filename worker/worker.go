@@ -63,6 +63,7 @@ func (p *Pool) Serve(ctx context.Context) error {
 		wg.Go(func() { p.work(ctx, fmt.Sprintf("%s/%d", p.name, i)) })
 	}
 	wg.Go(func() { p.report(ctx) })
+	wg.Go(func() { p.admit(ctx) })
 	wg.Wait()
 	return nil
 }
@@ -95,6 +96,16 @@ func (p *Pool) step(ctx context.Context, worker, id string) (asr.Next, error) {
 		p.c.Log.ErrorContext(ctx, "release", "run", id, "error", rerr)
 	}
 	return next, err
+}
+
+// admit gives turns to runs that wait in the line.
+func (p *Pool) admit(ctx context.Context) {
+	for ctx.Err() == nil {
+		if _, err := p.c.Engine.Admit(ctx); err != nil && ctx.Err() == nil {
+			p.c.Log.ErrorContext(ctx, "admit", "error", err)
+		}
+		sleep(ctx, p.c.Poll)
+	}
 }
 
 // report delivers the outbox.
@@ -151,8 +162,20 @@ func (p *Pool) drive(ctx context.Context, worker, id string, goOn func(asr.Run) 
 		if err != nil {
 			return err
 		}
+		if r.Queued != nil {
+			if _, err := p.c.Engine.Admit(ctx); err != nil {
+				return err
+			}
+			if r, err = p.c.Store.Run(ctx, id); err != nil {
+				return err
+			}
+		}
 		if goOn != nil && !goOn(r) || !r.State.Open() || r.State.Waits() {
 			return nil
+		}
+		if r.Queued != nil {
+			sleep(ctx, p.c.Poll)
+			continue
 		}
 		if wait := r.NextAt.Sub(p.c.Clock()); wait > 0 {
 			sleep(ctx, wait)
