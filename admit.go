@@ -29,7 +29,7 @@ func (e *Engine) admit(ctx context.Context, b *batch) (admitted bool, err error)
 		if err := e.count(ctx, g, limits); err != nil {
 			return false, err
 		}
-		reason, why := limits.room(*g, len(r.Findings), b.now)
+		reason, why := limits.room(*g, r.weight(), b.now)
 		if reason == "" && g.Line > 0 {
 			reason, why = ReasonTurn, fmt.Sprintf("%d runs wait %s already, and take turns", g.Line, inWords(g.Scope))
 		}
@@ -38,7 +38,7 @@ func (e *Engine) admit(ctx context.Context, b *batch) (admitted bool, err error)
 			b.Ledgers = []Ledger{*g}
 			b.queue(Waiting{
 				Run: r.ID, Account: r.Target.Account, Region: r.Target.Region, Control: r.Control, Severity: r.Facts.Severity,
-				Person: r.Actor.Kind == "person", Findings: len(r.Findings), Since: b.now, Scope: g.Scope, Reason: reason,
+				Person: r.Actor.Kind == "person", Findings: r.weight(), Since: b.now, Scope: g.Scope, Reason: reason,
 			}, why)
 			return false, nil
 		}
@@ -71,10 +71,14 @@ func (b *batch) queue(w Waiting, why string) {
 	b.record("queued", string(w.Reason), map[string]string{"scope": w.Scope, "why": why})
 }
 
+// weight is how many findings a run is about; one that somebody asked for
+// without a finding counts as one.
+func (r *Run) weight() int { return max(1, len(r.Findings)) }
+
 // occupy counts the run in the ledgers as one that begins.
 func (b *batch) occupy(ledgers []Ledger) {
 	for i := range ledgers {
-		ledgers[i].begin(b.Run.ID, len(b.Run.Findings), b.now)
+		ledgers[i].begin(b.Run.ID, b.Run.weight(), b.now)
 	}
 	b.Run.Slot, b.Ledgers = true, ledgers
 }

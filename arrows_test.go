@@ -37,6 +37,7 @@ var may = map[string][]string{
 	"lambda":      {"audit", "workflow"},
 	"deploy":      {"*"},
 	"functions":   {"*"},
+	"simulation":  {"enginetest", "memory"},
 	"rehearsal":   {"*"},
 	"notify":      {"remedy"},
 	"cmd":         {"*"},

@@ -186,11 +186,11 @@ func (l Limits) room(g Ledger, n int, now time.Time) (Reason, string) {
 	case g.Stopped != nil:
 		return ReasonStopped, "asr stopped " + scopeInWords(g.Scope) + ": " + g.Stopped.Why
 	case inFlight > 0 && len(g.InFlight) >= inFlight:
-		return ReasonInFlight, fmt.Sprintf("%d runs are under way %s, as many as the policy allows", len(g.InFlight), inWords(g.Scope))
+		return ReasonInFlight, fmt.Sprintf("the policy lets %d be under way %s, and as many are", inFlight, inWords(g.Scope))
 	case perHour > 0 && begun >= perHour:
-		return ReasonPerHour, fmt.Sprintf("%d runs have begun %s within the hour, as many as the policy allows", begun, inWords(g.Scope))
+		return ReasonPerHour, fmt.Sprintf("the policy lets %d begin %s within an hour, and as many have", perHour, inWords(g.Scope))
 	case budget > 0 && begun > 0 && begun+n > budget:
-		return ReasonDaily, fmt.Sprintf("%d findings %s have been taken up within 24 hours, of %d that the policy allows (%g %% of %d)", begun, inWords(g.Scope), budget, 100*l.Daily, g.Findings)
+		return ReasonDaily, fmt.Sprintf("the policy lets %d findings %s (%g %% of %d) be taken up within 24 hours, and %d have been", budget, inWords(g.Scope), 100*l.Daily, g.Findings, begun)
 	}
 	return "", ""
 }

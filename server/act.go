@@ -112,3 +112,23 @@ func (a *api) kill(r *http.Request, by asr.Actor) (any, error) {
 	}
 	return why, a.Engine.Kill(r.Context(), by, why.Reason)
 }
+
+// Resuming lets a control begin again, or all, after too many runs have failed.
+type Resuming struct {
+	Scope string `json:"scope"` // a control's name, or "all"
+	Why   string `json:"why"`
+}
+
+func (a *api) limits(r *http.Request, _ asr.Actor) (any, error) { return a.Engine.Standings(r.Context()) }
+
+func (a *api) resume(r *http.Request, by asr.Actor) (any, error) {
+	var what Resuming
+	if err := read(r, &what); err != nil {
+		return nil, err
+	}
+	scope, err := a.Engine.ParseScope(what.Scope)
+	if err != nil {
+		return nil, err
+	}
+	return what, a.Engine.Resume(r.Context(), scope, by, what.Why)
+}

@@ -58,6 +58,8 @@ func New(c Config) http.Handler {
 		"POST /v1/runs/{id}/cancel":  a.cancel,
 		"POST /v1/runs/{id}/revert":  a.revert,
 		"GET /v1/audit":              a.audit,
+		"GET /v1/limits":             a.limits,
+		"POST /v1/limits/resume":     a.resume,
 		"GET /v1/kill-switch":        a.killSwitch,
 		"PUT /v1/kill-switch":        a.kill,
 	} {

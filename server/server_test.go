@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"example.com/asr"
 	"example.com/asr/enginetest"
@@ -158,6 +159,31 @@ func TestTheKillSwitchIsSetByAName(t *testing.T) {
 	}
 	records, err := w.store.Records(t.Context(), "asr")
 	if err != nil || len(records) != 1 || records[0].Actor != ada {
+		t.Errorf("the audit log: %+v %v", records, err)
+	}
+}
+
+func TestWhatWasStoppedIsShownAndResumed(t *testing.T) {
+	w := newWorld(t)
+	stopped := asr.Ledger{Scope: asr.ControlRuns(enginetest.Control), Line: 3, Stopped: &asr.Stopped{At: time.Now(), Run: "r-1", Why: "10 of its runs have failed within 1h"}}
+	if err := w.store.Commit(t.Context(), &asr.Batch{Ledgers: []asr.Ledger{stopped}}); err != nil {
+		t.Fatal(err)
+	}
+	var all []asr.Standing
+	if w.call("GET", "/v1/limits", "", &all); len(all) != 1 || all[0].Name != enginetest.Control || all[0].Stopped == nil || all[0].Line != 3 {
+		t.Errorf("standings: %+v", all)
+	}
+	if status, no := w.call("POST", "/v1/limits/resume", `{"scope":"Nothing.1"}`, nil); status != http.StatusNotFound {
+		t.Errorf("what there is not: %d %+v", status, no)
+	}
+	if status, no := w.call("POST", "/v1/limits/resume", `{"scope":"`+enginetest.Control+`","why":"the SCP is gone"}`, nil); status != http.StatusOK {
+		t.Errorf("resume: %d %+v", status, no)
+	}
+	if status, no := w.call("POST", "/v1/limits/resume", `{"scope":"all"}`, nil); status != http.StatusNotFound || no.Do == "" {
+		t.Errorf("what isn't stopped: %d %+v", status, no)
+	}
+	records, err := w.store.Records(t.Context(), "asr")
+	if err != nil || len(records) != 1 || records[0].Event != "resumed" || records[0].Actor != ada || !strings.Contains(string(records[0].Detail), "the SCP is gone") {
 		t.Errorf("the audit log: %+v %v", records, err)
 	}
 }

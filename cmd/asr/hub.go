@@ -28,7 +28,7 @@ the stack's output ApiUrl, or named with --api or $ASR_API.`,
 	f.StringVar(&h.url, "api", "", "URL of the API (default $ASR_API, or the stack's output ApiUrl)")
 	f.StringVar(&h.stack, "stack", "asr-hub", "name of the hub's stack")
 	cmd.AddCommand(h.runs(), h.show(), h.approve(), h.answer("reject", "Reject the plan of a run that asks"), h.answer("cancel", "End a run that has not begun"),
-		h.revert(), h.remediate(), h.findings(), h.audit(), h.killSwitch())
+		h.revert(), h.remediate(), h.findings(), h.audit(), h.killSwitch(), h.limits())
 	return cmd
 }
 
@@ -263,6 +263,26 @@ func (h *hubCommands) audit() *cobra.Command {
 			return exitError{exitFailed}
 		},
 	}
+}
+
+func (h *hubCommands) limits() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "limits", Short: "Show what holds the hub's runs back, and resume what was stopped", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var all []asr.Standing
+			if err := h.ask(cmd.Context(), "GET", "/v1/limits", nil, nil, &all); err != nil {
+				return err
+			}
+			return h.printLimits(all)
+		},
+	}
+	cmd.AddCommand(resumeCommand(func(cmd *cobra.Command, what server.Resuming) error {
+		if err := h.ask(cmd.Context(), "POST", "/v1/limits/resume", nil, what, &what); err != nil {
+			return err
+		}
+		return h.printResumed(what)
+	}))
+	return cmd
 }
 
 func (h *hubCommands) killSwitch() *cobra.Command {

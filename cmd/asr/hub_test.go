@@ -115,6 +115,26 @@ func TestTheHubsKillSwitchIsTurned(t *testing.T) {
 	}
 }
 
+func TestTheHubsLimitsAreShownAndResumed(t *testing.T) {
+	d := newRemote(t)
+	if code, out, errs := d.asr("limits"); code != exitDone || out != "Nothing is under way, and nothing waits.\n" {
+		t.Errorf("at first: %d %q %s", code, out, errs)
+	}
+	g := asr.Ledger{Scope: asr.ControlRuns("T.1"), InFlight: []string{"r-1"}, Line: 2, Stopped: &asr.Stopped{Run: "r-2", Why: "10 of its runs have failed within 1h0m0s"}}
+	if err := d.store.Commit(t.Context(), &asr.Batch{Ledgers: []asr.Ledger{g}}); err != nil {
+		t.Fatal(err)
+	}
+	if code, out, errs := d.asr("limits"); code != exitDone || !strings.Contains(out, "STOPPED: 10 of its runs") || !strings.Contains(out, "asr limits resume T.1") {
+		t.Errorf("stopped: %d %q %s", code, out, errs)
+	}
+	if code, out, errs := d.asr("limits", "resume", "T.1", "--why", "mended"); code != exitDone || !strings.Contains(out, "goes on") {
+		t.Errorf("resume: %d %q %s", code, out, errs)
+	}
+	if code, out, errs := d.asr("limits", "resume", "all"); code == exitDone || !strings.Contains(errs, "isn't stopped") {
+		t.Errorf("resume what isn't stopped: %d %q %s", code, out, errs)
+	}
+}
+
 func TestTheHubsAuditLogIsShown(t *testing.T) {
 	d := newRemote(t)
 	if code, _, errs := d.asr("audit"); code != exitFailed || !strings.Contains(errs, "once a day") {
