@@ -9,6 +9,7 @@ import (
 	"example.com/asr/configrules"
 	"example.com/asr/render"
 	"example.com/asr/ssmdoc"
+	"example.com/asr/trail"
 )
 
 // RoleID is the logical id of the member role in asr-member.
@@ -23,8 +24,11 @@ type Policy struct {
 }
 
 // Always is what the member role needs whatever is fixed: to read what Config's
-// rules are parameterised with, and to answer runbooks.
-func Always() []asr.Grant { return slices.Concat(configrules.Grants, ssmdoc.ReplyGrants()) }
+// rules are parameterised with, to find out who keeps putting fixes back, and to
+// answer runbooks.
+func Always() []asr.Grant {
+	return slices.Concat(configrules.Grants, trail.Grants, ssmdoc.ReplyGrants())
+}
 
 // Policies are the managed policies that the member role needs for the remediations.
 func Policies(units []asr.Remediation) ([]Policy, error) {

@@ -24,6 +24,7 @@ import (
 	"example.com/asr/server"
 	"example.com/asr/sessions"
 	"example.com/asr/ssmdoc"
+	"example.com/asr/trail"
 	"example.com/asr/vault"
 	"example.com/asr/workflow"
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -128,7 +129,7 @@ func (w *wiring) open(ctx context.Context) (*parts, error) {
 	p := &parts{policy: w.policySource(files)}
 	engine := asr.New(asr.Config{
 		Store: store, Remediations: units, Matcher: chosen{book, w.off}, Policy: p.policy, Vault: v,
-		Rules: configrules.Reader{Dial: s.Dial}, Channels: []asr.Channel{asr.ChannelOutcome}, Patience: w.patience, Clock: w.Clock, Log: w.log,
+		Rules: configrules.Reader{Dial: s.Dial}, Trail: trail.Reader{Dial: s.Dial}, Channels: []asr.Channel{asr.ChannelOutcome}, Patience: w.patience, Clock: w.Clock, Log: w.log,
 	})
 	starter := &workflow.Starter{Executions: sfn.NewFromConfig(w.AWS), Machine: w.runs, Engine: engine, Store: store, Clock: w.Clock}
 	p.api = server.New(server.Config{Engine: engine, Store: store, Who: handlers.Caller, Drive: starter.Start, Audited: handlers.AuditSetting, Log: w.log})

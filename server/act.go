@@ -119,7 +119,9 @@ type Resuming struct {
 	Why   string `json:"why"`
 }
 
-func (a *api) limits(r *http.Request, _ asr.Actor) (any, error) { return a.Engine.Standings(r.Context()) }
+func (a *api) limits(r *http.Request, _ asr.Actor) (any, error) {
+	return a.Engine.Standings(r.Context())
+}
 
 func (a *api) resume(r *http.Request, by asr.Actor) (any, error) {
 	var what Resuming

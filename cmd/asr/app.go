@@ -21,6 +21,7 @@ import (
 	"example.com/asr/sessions"
 	"example.com/asr/sqlite"
 	"example.com/asr/ssmdoc"
+	"example.com/asr/trail"
 	"example.com/asr/vault"
 	"example.com/asr/worker"
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -99,7 +100,7 @@ func (a *app) open(ctx context.Context) (*parts, error) {
 	if p.units, err = ssmdoc.With(catalog.All(p.sessions.Dial), p.book, p.sessions.Dial); err != nil {
 		return nil, err
 	}
-	c := asr.Config{Store: p.store, Remediations: p.units, Matcher: p.book, Vault: p.vault, Rules: configrules.Reader{Dial: p.sessions.Dial}}
+	c := asr.Config{Store: p.store, Remediations: p.units, Matcher: p.book, Vault: p.vault, Rules: configrules.Reader{Dial: p.sessions.Dial}, Trail: trail.Reader{Dial: p.sessions.Dial}}
 	if p.policy != nil {
 		c.Policy = p.policy
 	}
