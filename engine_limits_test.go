@@ -72,6 +72,7 @@ func (w *world) ledger(scope string) asr.Ledger {
 	return all[0]
 }
 
+// covers: O6
 func TestARunWaitsInTheLineUntilThereIsRoom(t *testing.T) {
 	w, _, _ := many(t, asr.Limits{InFlight: asr.Bounds{Region: 1}}, 3)
 	ids := w.claim("T.1", 0, 3)
@@ -124,6 +125,7 @@ func TestMoreBeginWhenTheHourIsOver(t *testing.T) {
 	w.expect(w.drive(ids[2]), asr.StateVerified)
 }
 
+// covers: O6
 func TestAControlsShareOfADayIsKept(t *testing.T) {
 	w, _, _ := many(t, asr.Limits{Daily: 0.2}, 10)
 	ids := w.claim("T.1", 0, 10)
@@ -142,6 +144,7 @@ func TestAControlsShareOfADayIsKept(t *testing.T) {
 	}
 }
 
+// covers: O6
 func TestTooManyFailuresStopAControlUntilSomebodyResumesIt(t *testing.T) {
 	w, c, _ := many(t, asr.Limits{Failures: asr.Failures{Number: 3, Within: time.Hour}}, 6)
 	w.channels = []asr.Channel{asr.ChannelOutcome}
@@ -328,6 +331,7 @@ func TestAClosedWindowGivesThePlaceBack(t *testing.T) {
 	}
 }
 
+// covers: O6
 func TestAFailureIsTriedAgainAsOftenAsThePolicySaysEachTimeLater(t *testing.T) {
 	w, c, _ := many(t, asr.Limits{Retries: asr.Retries{Most: 2, After: time.Hour}}, 1)
 	c.fail = func(op string, on asr.On) error {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"example.com/asr"
+	"example.com/asr/enginetest"
 	"example.com/asr/workflow"
 )
 
@@ -290,5 +291,41 @@ func TestOnlyIDsTravelThroughAnExecution(t *testing.T) {
 	}
 	if answer, err := json.Marshal(out); err != nil || len(answer) > 200 {
 		t.Errorf("a task answers %s, %v", answer, err)
+	}
+}
+
+// narrow lets one run be under way at a time.
+type narrow struct{ enginetest.Always }
+
+func (narrow) Limits() asr.Limits { return asr.Limits{InFlight: asr.Bounds{All: 1}} }
+
+func TestTheScheduleStartsWhatALimitHeldBackWhenItsTurnComes(t *testing.T) {
+	w := newWorld(t, asr.ModeAuto)
+	w.buildWith(narrow{enginetest.Always(asr.ModeAuto)})
+	first, second := w.finding("f-1", "s"), w.finding("f-2", "u")
+	for !w.run(first).State.Begun() {
+		if _, err := w.engine.Step(t.Context(), first); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if path := w.execute(second, 0); !slices.Equal(path, []string{"apply", "report"}) || w.run(second).Queued == nil {
+		t.Fatalf("it went %v, the run is %s", path, w.run(second).State)
+	}
+	tick := func() {
+		t.Helper()
+		if err := w.handlers.Report(t.Context(), workflow.State{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if tick(); len(w.sfn.names) != 2 {
+		t.Errorf("while there is no room: %v", w.sfn.names)
+	}
+	w.execute(first, 0)
+	if tick(); !slices.Equal(w.sfn.names[2:], []string{second + "-1"}) {
+		t.Fatalf("executions %v", w.sfn.names)
+	}
+	w.execute(second, 1)
+	if r := w.run(second); r.State != asr.StateVerified {
+		t.Errorf("the run is %s", r.State)
 	}
 }

@@ -136,6 +136,40 @@ func TestARunWhoseWorkerDiedIsTakenUpAgain(t *testing.T) {
 	})
 }
 
+// narrow lets one run be under way at a time.
+type narrow struct{ enginetest.Always }
+
+func (narrow) Limits() asr.Limits { return asr.Limits{InFlight: asr.Bounds{All: 1}} }
+
+func TestRunsInTheLineHaveTheirTurns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, store := &enginetest.Switches{Settle: 2 * time.Second}, memory.New()
+		engine := asr.New(asr.Config{Store: store, Remediations: []asr.Remediation{s.Remediation()}, Matcher: enginetest.Book{}, Policy: narrow{enginetest.Always(asr.ModeAuto)}, Vault: enginetest.Glass{}})
+		pool := worker.New(worker.Config{Engine: engine, Store: store, Workers: 3, Poll: 10 * time.Millisecond})
+		var served, driven []string
+		for i := range 8 {
+			served = append(served, request(t, engine, fmt.Sprint("s", i)))
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan error)
+		go func() { done <- pool.Serve(ctx) }()
+		time.Sleep(time.Minute)
+		stop()
+		<-done
+		for i := range 3 {
+			driven = append(driven, request(t, engine, fmt.Sprint("d", i)))
+		}
+		if err := pool.Drive(t.Context(), driven, nil); err != nil {
+			t.Fatal(err)
+		}
+		for _, id := range append(served, driven...) {
+			if got := state(t, store, id); got != asr.StateVerified {
+				t.Errorf("run %s is %s", id, got)
+			}
+		}
+	})
+}
+
 func TestDriveStopsWhereItIsTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &enginetest.Switches{}
