@@ -144,7 +144,7 @@ func (h *hubCommands) say(ctx context.Context, path string, said any) error {
 		return err
 	}
 	return h.print(r, func() {
-		fmt.Fprintf(h.out, "Run %s is %s. asr hub show %s shows how it goes on.\n", r.ID, stateText(r), r.ID)
+		h.line("Run %s is %s. asr hub show %s shows how it goes on.", r.ID, stateText(r), r.ID)
 	})
 }
 
@@ -255,7 +255,7 @@ func (h *hubCommands) audit() *cobra.Command {
 				return err
 			}
 			if err := h.print(last, func() {
-				fmt.Fprintf(h.out, "Looked at %s\n", last.At.Format(time.RFC3339))
+				h.line("Looked at %s", last.At.Format(time.RFC3339))
 				h.printAudit(last.Report)
 			}); err != nil || len(last.Report.Problems) == 0 {
 				return err

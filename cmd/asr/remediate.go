@@ -165,7 +165,7 @@ func (a *app) printRuns(runs []asr.Run) error {
 	return a.print(runs, func() {
 		for i, r := range runs {
 			if i > 0 {
-				fmt.Fprintln(a.out)
+				a.line("")
 			}
 			a.printRun(r)
 		}
