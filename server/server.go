@@ -76,12 +76,17 @@ func (a *api) serve(w http.ResponseWriter, r *http.Request, h func(*http.Request
 	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 	by, err := a.Who(r)
 	var out any
+	var doc []byte
 	if err == nil {
 		out, err = h(r, by)
+	}
+	if err == nil {
+		doc, err = json.Marshal(out) // a setting may hold what is no JSON
 	}
 	status := http.StatusOK
 	if err != nil {
 		status, out = failure(err)
+		doc, _ = json.Marshal(out) // an *asr.Error always encodes
 		if status >= http.StatusInternalServerError {
 			a.Log.ErrorContext(r.Context(), "request", "path", r.URL.Path, "error", err)
 		}
@@ -90,7 +95,7 @@ func (a *api) serve(w http.ResponseWriter, r *http.Request, h func(*http.Request
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(out) // the client went away
+	_, _ = w.Write(append(asr.Inert(doc), '\n')) // the client went away
 }
 
 // failure is an error as callers get it. What isn't made for them stays in the log.
