@@ -186,3 +186,90 @@ func TestAllOutputGoesOneWay(t *testing.T) {
 		}
 	}
 }
+
+// aFinding is one in the AWS Security Finding Format, as JSON.
+func aFinding(id, resource, title string) string {
+	doc, _ := json.Marshal(map[string]any{
+		"SchemaVersion": "2018-10-08", "Id": id, "ProductArn": "arn:aws:securityhub:us-east-1::product/aws/securityhub", "AwsAccountId": "111111111111", "Region": "us-east-1",
+		"Title": title, "UpdatedAt": "2026-03-01T11:00:00Z", "Severity": map[string]any{"Label": "HIGH"}, "Compliance": map[string]any{"Status": "FAILED", "SecurityControlId": "S3.5"},
+		"Note": map[string]any{"Text": title, "UpdatedBy": title}, "Resources": []any{map[string]any{"Id": resource, "Type": title, "Tags": map[string]string{title: title}}},
+	})
+	return string(doc)
+}
+
+// asrSays runs the product on a data folder of its own.
+func asrSays(t *testing.T, dir string, args ...string) (string, int) {
+	t.Helper()
+	var out bytes.Buffer
+	code := run(append([]string{"--data", dir}, args...), strings.NewReader(""), &out, &out)
+	if bad := strings.IndexFunc(out.String(), steers); bad >= 0 {
+		t.Errorf("%v lets through %q", args, out.String()[bad:min(bad+20, out.Len())])
+	}
+	return out.String(), code
+}
+
+// covers: A20
+func TestHostileFindingsAreTakenAndShownInert(t *testing.T) {
+	t.Setenv("AWS_REGION", "us-east-1")
+	dir := t.TempDir()
+	var all []string
+	for i, name := range hostile {
+		id := "arn:aws:securityhub:us-east-1:111111111111:finding/" + string(rune('a'+i))
+		all = append(all, aFinding(id, "arn:aws:s3:::b"+string(rune('a'+i)), name), aFinding(id+"\u202e", "x\u200b"+strings.Map(func(r rune) rune {
+			if unicode.IsControl(r) {
+				return -1
+			}
+			return r
+		}, name[:min(len(name), 900)]), name))
+	}
+	file := filepath.Join(dir, "all.json")
+	if err := os.WriteFile(file, []byte("["+strings.Join(all, ",")+"]"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if said, code := asrSays(t, dir, "findings", "import", "--take-only", file); code != 0 || !strings.Contains(said, "28 new, 0 updated, 0 known already, 0 rejected") {
+		t.Fatalf("exit %d: %s", code, said)
+	}
+	said, _ := asrSays(t, dir, "findings", "list")
+	if n := strings.Count(said, "\n"); n != len(all)+1 {
+		t.Errorf("%d findings in %d lines", len(all), n)
+	}
+	for i := range hostile {
+		id := "arn:aws:securityhub:us-east-1:111111111111:finding/" + string(rune('a'+i))
+		if said, code := asrSays(t, dir, "findings", "show", id); code != 0 || strings.Count(said, "\n") > 11 {
+			t.Errorf("exit %d: %.2000s", code, said)
+		}
+	}
+	asrSays(t, dir, "findings", "list", "--json")
+	asrSays(t, dir, "findings", "show", "\x1b[2J\u202e\n")
+	asrSays(t, dir, "explain", "S3.\x1b[2J")
+	asrSays(t, dir, "--policy", file+"\x1b", "policy", "lint")
+}
+
+func TestABadFileIsRejectedWithTheReasonAndTheRestTaken(t *testing.T) {
+	t.Setenv("AWS_REGION", "us-east-1")
+	good := aFinding("good", "arn:aws:s3:::good", "t")
+	for name, row := range map[string]struct{ body, want, why string }{
+		"truncated":      {"[" + good + "," + good[:100], "1 new, 0 updated, 0 known already, 1 rejected", "findings[1]: it ends too early"},
+		"twice":          {good + "\n" + good + "\n[" + good + "]", "1 new, 0 updated, 2 known already, 0 rejected", ""},
+		"10 MB":          {"[" + good + "," + strings.Replace(good, `"t"`, `"`+strings.Repeat("x", 10<<20)+`"`, 1) + "]", "1 new, 0 updated, 0 known already, 1 rejected", "bytes, and at most"},
+		"deeply nested":  {"[" + strings.Repeat(`{"a":`, 5000) + "1" + strings.Repeat("}", 5000) + "," + good + "]", "1 new, 0 updated, 0 known already, 1 rejected", "nested deeper than 100 levels"},
+		"invalid UTF-8":  {"[" + strings.Replace(good, `"t"`, "\"\xff\xfe\"", 1) + "]", "1 new, 0 updated, 0 known already, 0 rejected", ""},
+		"not JSON":       {"hello\x1b[2J", "0 new, 0 updated, 0 known already, 1 rejected", "neither a finding nor a list"},
+		"nothing":        {"", "0 new, 0 updated, 0 known already, 1 rejected", "there is nothing in it"},
+		"10,000 at once": {"[" + strings.Repeat("{},", 10000) + good + "]", "1 new, 0 updated, 0 known already, 1 rejected", "no finding in ASFF or OCSF"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			file := filepath.Join(dir, "f.json")
+			if err := os.WriteFile(file, []byte(row.body), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if said, code := asrSays(t, dir, "findings", "import", "--take-only", file); code != 0 || !strings.Contains(said, row.want) {
+				t.Errorf("exit %d: %.300q, want %s", code, said, row.want)
+			}
+			if said, _ := asrSays(t, dir, "findings", "rejected"); !strings.Contains(said, row.why) {
+				t.Errorf("why: %.300q, want %s", said, row.why)
+			}
+		})
+	}
+}

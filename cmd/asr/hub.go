@@ -9,6 +9,7 @@ import (
 
 	"example.com/asr"
 	"example.com/asr/audit"
+	"example.com/asr/cmd/asr/ask"
 	"example.com/asr/server"
 	"github.com/spf13/cobra"
 )
@@ -199,7 +200,7 @@ func (h *hubCommands) remediate() *cobra.Command {
 				wish.Finding = args[0]
 			}
 			var err error
-			if wish.Params, err = parseParams(w.params); err != nil {
+			if wish.Params, err = ask.Params(w.params); err != nil {
 				return err
 			}
 			wish.Control, wish.Resource, wish.Account, wish.Region = w.control, w.resource, w.account, w.region
