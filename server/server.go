@@ -113,7 +113,11 @@ func failure(err error) (int, any) {
 	if !known {
 		return http.StatusInternalServerError, &asr.Error{Code: asr.CodeInternal, Message: "the request could not be answered", Do: "try again; the hub's log tells more"}
 	}
-	return status, &asr.Error{Code: code, Message: err.Error(), Do: asr.Advice(err)}
+	do := asr.Advice(err)
+	if do == "" && code == asr.CodeNotFound {
+		do = "correct the id: the lists have those that there are"
+	}
+	return status, &asr.Error{Code: code, Message: err.Error(), Do: do}
 }
 
 func (a *api) whoami(_ *http.Request, by asr.Actor) (any, error) { return by, nil }
