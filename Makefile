@@ -20,7 +20,7 @@ build: ## Build bin/asr
 	@go build -ldflags '-s -w -X main.version=$(VERSION)' -o bin/asr ./cmd/asr
 
 .PHONY: test
-test: venv generated vet lint unit race size templates-check ## All that CI checks
+test: venv generated vet lint unit race fuzz-short size templates-check ## All that CI checks
 
 .PHONY: unit
 unit: ## Run all tests
@@ -29,6 +29,17 @@ unit: ## Run all tests
 .PHONY: race
 race: ## Run the race detector on the packages that import no AWS client (needs cgo)
 	@CGO_ENABLED=1 go test -race . ./memory ./playbook ./policy ./yamlfile ./storetest ./worker
+
+# What fuzzing found stands in testdata/fuzz, and make unit runs it again.
+FUZZTIME ?= 5s
+
+.PHONY: fuzz
+fuzz: ## Fuzz every parser, each for FUZZTIME (5s); PKG="./policy ./playbook" only those of some packages
+	@tools/fuzz.sh $(FUZZTIME) $(PKG)
+
+.PHONY: fuzz-short
+fuzz-short: ## Fuzz for a second each the parsers in packages without AWS clients
+	@tools/fuzz.sh 1s . ./audit ./cmd/asr/ask ./playbook ./policy ./server ./vault
 
 .PHONY: vet
 vet: ## Look for mistakes that compile, and for unformatted files

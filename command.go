@@ -50,7 +50,7 @@ func (e *Engine) TurnDown(ctx context.Context, ask Ask, no *Error) error {
 		ID: "refused/" + ask.Reply.Execution, DueAt: now,
 		Report: Report{
 			Channel: ChannelRequester, Account: ask.Account, Region: ask.Region, State: StateCancelled, Control: ask.Control, Resource: ask.Resource.ID,
-			Reason: string(no.Code), Note: clip(no.Error(), 512), Do: no.Do, By: ask.Actor.Name, At: now, Reply: ask.Reply,
+			Reason: string(no.Code), Note: clip(Line(no.Error()), 512), Do: Line(no.Do), By: ask.Actor.Name, At: now, Reply: ask.Reply,
 		},
 	}}})
 }

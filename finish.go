@@ -126,7 +126,8 @@ func (b *batch) say(channel Channel, reply *Reply) {
 		Channel: channel, Account: r.Target.Account, Region: r.Target.Region, Run: r.ID, State: r.State, Control: r.Control, Remediation: r.Remediation,
 		Resource: r.Target.ID, Severity: r.Facts.Severity, By: r.acting().Name, At: b.now, Ticket: r.Ticket, Reply: reply,
 	}
-	rep.Note, rep.Do = b.inWords()
+	note, do := b.inWords()
+	rep.Note, rep.Do = clip(Line(note), 512), Line(do)
 	switch {
 	case r.Error != nil && !r.State.Waits():
 		rep.Reason = string(r.Error.Code)
@@ -154,7 +155,7 @@ func (b *batch) inWords() (note, do string) {
 		return "Planned only: " + r.Decision.Why + ".", "asr remediate starts it"
 	}
 	if r.Error != nil {
-		return clip(r.Error.Message, 512), r.Error.Do
+		return r.Error.Message, r.Error.Do
 	}
 	return string(r.State), ""
 }

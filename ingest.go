@@ -205,7 +205,7 @@ func (e *Engine) reevaluates(f *Finding) time.Duration {
 func message(f Finding, workflow, note, run string, at time.Time) Message {
 	return Message{
 		ID: run + "/" + workflow + "/" + f.ID + "/" + at.Format("20060102T150405.000000"), DueAt: at,
-		Report: Report{Finding: f.ID, Product: f.Product, Format: f.Format, Account: f.Account, Region: f.Region, Workflow: workflow, Note: clip(note, 512), Run: run},
+		Report: Report{Finding: f.ID, Product: f.Product, Format: f.Format, Account: f.Account, Region: f.Region, Workflow: workflow, Note: clip(Line(note), 512), Run: run},
 	}
 }
 

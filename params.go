@@ -42,10 +42,10 @@ func (b Bound) check(name string, raw json.RawMessage, source string) error {
 		return nil
 	}
 	if err := json.Unmarshal(raw, &n); err != nil {
-		return &Error{Code: CodeBadParams, Message: fmt.Sprintf("%s from %s: %s is no number", name, source, raw), Do: "set a number"}
+		return &Error{Code: CodeBadParams, Message: fmt.Sprintf("%s from %s: %s is no number", name, source, clip(string(raw), 120)), Do: "set a number"}
 	}
 	weak := func(demand string, bound float64) error {
-		return &Error{Code: CodeBadParams, Message: fmt.Sprintf("%s = %s from %s is weaker than the standard demands: %s %v", name, raw, source, demand, bound),
+		return &Error{Code: CodeBadParams, Message: fmt.Sprintf("%s = %s from %s is weaker than the standard demands: %s %v", name, clip(string(raw), 120), source, demand, bound),
 			Do: fmt.Sprintf("set %s to %s %v, or turn the control off in the policy", name, demand, bound)}
 	}
 	switch {

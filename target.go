@@ -171,6 +171,9 @@ func (s Spec) accept(t, found Target) (Target, error) {
 	if s.Global {
 		t.Region = Home(t.Partition)
 	}
+	if at := Partition(t.Region); t.Region != "" && at != t.Partition {
+		return t, &Error{Code: CodeBadTarget, Message: fmt.Sprintf("the resource is in partition %s but its Region, %s, in %s", t.Partition, t.Region, at), Do: "see where the finding comes from: its parts contradict each other"}
+	}
 	t.Name = found.Name
 	t.ID = t.Expand(s.Resources[0])
 	return t, nil

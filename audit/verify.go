@@ -2,12 +2,10 @@ package audit
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
-	"time"
 
 	"example.com/asr"
 )
@@ -216,9 +214,4 @@ func (v *verification) gone() {
 
 // malformed reports whether a document in the store is none: that is
 // tampering, while other errors are the store's.
-func malformed(err error) bool {
-	var syntax *json.SyntaxError
-	var kind *json.UnmarshalTypeError
-	var date *time.ParseError
-	return errors.As(err, &syntax) || errors.As(err, &kind) || errors.As(err, &date)
-}
+func malformed(err error) bool { return errors.Is(err, asr.ErrCorrupt) }

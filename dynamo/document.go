@@ -177,13 +177,10 @@ func (s *Store) open(ctx context.Context, it item, kind, id string, sealed bool,
 	if err == nil {
 		content, err = unsqueeze(content)
 	}
-	if err == nil {
-		err = json.Unmarshal(content, v)
-	}
 	if err != nil {
 		return fmt.Errorf("%s %s: %w", kind, id, err)
 	}
-	return nil
+	return asr.Restore(kind, id, content, v)
 }
 
 func (s *Store) content(ctx context.Context, it item) ([]byte, error) {

@@ -97,7 +97,7 @@ func (b Book) Match(f asr.Finding) (asr.Match, error) { return b.Control(f.Contr
 // Control implements asr.Matcher.
 func (Book) Control(id string) (asr.Match, error) {
 	if id != Control {
-		return asr.Match{}, &asr.Error{Code: asr.CodeNotFound, Message: "there is no control " + id}
+		return asr.Match{}, &asr.Error{Code: asr.CodeNotFound, Message: "there is no control " + id, Do: "name " + Control}
 	}
 	return asr.Match{Control: id, Remediation: "test-switch"}, nil
 }

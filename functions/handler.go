@@ -31,6 +31,17 @@ type Config struct {
 	Clock   asr.Clock           // nil: the system's
 }
 
+// inert is a log that names of others can't steer a terminal through. Each write
+// is one entry, in JSON.
+type inert struct{ io.Writer }
+
+func (l inert) Write(entry []byte) (int, error) {
+	if _, err := l.Writer.Write(asr.Inert(entry)); err != nil {
+		return 0, err
+	}
+	return len(entry), nil
+}
+
 // New is the function that the environment names. It makes no call: what it
 // needs is made with the first event. The error names what is wrong with the
 // environment.
@@ -42,7 +53,7 @@ func New(c Config) (lambda.Handler, error) {
 	if c.Log == nil {
 		c.Log = io.Discard
 	}
-	w := &wiring{environment: e, Config: c, log: slog.New(slog.NewJSONHandler(c.Log, &slog.HandlerOptions{Level: e.level}))}
+	w := &wiring{environment: e, Config: c, log: slog.New(slog.NewJSONHandler(inert{c.Log}, &slog.HandlerOptions{Level: e.level}))}
 	f, ok := map[string]any{
 		"ingest": with(w, (*handlers.Handlers).Ingest),
 		"plan":   with(w, (*handlers.Handlers).Plan),

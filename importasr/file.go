@@ -37,7 +37,7 @@ func (c *converter) file(s Settings) ([]byte, error) {
 	if out.Len() > maxSize {
 		return nil, &asr.Error{Code: asr.CodeBadInput, Message: "the policy would be larger than 1 MiB", Do: "shorten the solution's account and tag filters"}
 	}
-	return out.Bytes(), e.Close()
+	return asr.Inert(out.Bytes()), e.Close() // a text in double quotes is one of JSON's
 }
 
 func (c *converter) head(s Settings) []string {

@@ -35,7 +35,7 @@ func (s SNS) Report(ctx context.Context, r asr.Report) error {
 		return err
 	}
 	_, err = s.Client.Publish(ctx, &sns.PublishInput{
-		TopicArn: &s.Topic, Subject: aws.String(subject(r)), Message: aws.String(string(doc)), MessageAttributes: attributes(r),
+		TopicArn: &s.Topic, Subject: aws.String(subject(r)), Message: aws.String(string(asr.Inert(doc))), MessageAttributes: attributes(r),
 	})
 	return remedy.Judge(err)
 }
@@ -46,7 +46,7 @@ func attributes(r asr.Report) map[string]types.MessageAttributeValue {
 	for name, value := range map[string]string{
 		"state": string(r.State), "control": r.Control, "account": r.Account, "severity": r.Severity, "reason": r.Reason, "ticket": fmt.Sprint(r.Ticket),
 	} {
-		if value != "" {
+		if value = asr.Line(value); value != "" {
 			all[name] = types.MessageAttributeValue{DataType: aws.String("String"), StringValue: &value}
 		}
 	}
@@ -59,10 +59,10 @@ func attributes(r asr.Report) map[string]types.MessageAttributeValue {
 func subject(r asr.Report) string {
 	text := fmt.Sprintf("asr: %s %s in %s %s", strings.ReplaceAll(string(r.State), "_", " "), r.Control, r.Account, r.Region)
 	text = strings.Map(func(c rune) rune {
-		if c < ' ' || c > '~' {
+		if c > '~' {
 			return '?'
 		}
 		return c
-	}, text)
+	}, asr.Line(text))
 	return text[:min(len(text), 99)]
 }

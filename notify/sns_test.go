@@ -55,6 +55,29 @@ func TestAnOutcomeIsPublishedWholeAndCanBeFiltered(t *testing.T) {
 	}
 }
 
+// covers: A20
+func TestAMailCantBeSteeredByANameAndSaysItAllTheSame(t *testing.T) {
+	const name = "b\x1b[2J\u009b1m\u202e\r\nasr: all is well\u2028<script>=HYPERLINK(1)"
+	to := &topic{}
+	if err := (SNS{Client: to}).Report(t.Context(), asr.Report{Control: name, Account: name, Region: name, Resource: name, Note: name, Severity: "\x00"}); err != nil {
+		t.Fatal(err)
+	}
+	in := to.sent[0]
+	said := []string{*in.Subject, strings.ReplaceAll(*in.Message, "\n", "")}
+	for _, v := range in.MessageAttributes {
+		said = append(said, *v.StringValue)
+	}
+	for _, text := range said {
+		if text != asr.Line(text) {
+			t.Errorf("got %q", text)
+		}
+	}
+	var got asr.Report
+	if err := json.Unmarshal([]byte(*in.Message), &got); err != nil || got.Resource != name {
+		t.Errorf("got %q, %v", got.Resource, err)
+	}
+}
+
 // covers: W7
 func TestATopicThatCantBeReachedIsAnErrorAndNoEmptyAttributeIsSent(t *testing.T) {
 	to := &topic{err: errors.New("no route to host")}

@@ -29,10 +29,10 @@ type Step struct {
 // String tells the steps line by line.
 func (e Explanation) String() string {
 	var b strings.Builder
-	for _, s := range e.Steps {
-		fmt.Fprintf(&b, "%-7s  %s (line %d): %s\n", s.Result, s.Rule, s.Line, strings.Join(s.Why, "; "))
+	for _, s := range e.Steps { // names are what somebody wrote
+		b.WriteString(asr.Line(fmt.Sprintf("%-7s  %s (line %d): %s", s.Result, s.Rule, s.Line, strings.Join(s.Why, "; "))) + "\n")
 	}
-	fmt.Fprintf(&b, "%s, %s: %s\n", e.Decision.Mode, e.Decision.Reason, e.Decision.Why)
+	b.WriteString(asr.Line(fmt.Sprintf("%s, %s: %s", e.Decision.Mode, e.Decision.Reason, e.Decision.Why)) + "\n")
 	return b.String()
 }
 

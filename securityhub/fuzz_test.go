@@ -1,14 +1,18 @@
 package securityhub
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 	"unicode/utf8"
 
 	"example.com/asr"
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
 func FuzzDecode(f *testing.F) {
@@ -34,12 +38,31 @@ func FuzzDecode(f *testing.F) {
 		for _, o := range obs {
 			usable(t, o)
 		}
+		inPieces(t, body, obs, rejected)
 		for _, r := range rejected {
 			if len(r.ID) != 32 || r.Reason == "" || len(r.Body) > 4096 || !utf8.ValidString(r.Body) {
 				t.Errorf("rejected: %+v", r)
 			}
 		}
 	})
+}
+
+// inPieces reads the same from a source that gives a little at a time.
+func inPieces(t *testing.T, body []byte, obs []asr.Observation, rejected []asr.Rejected) {
+	t.Helper()
+	err := Read(iotest.HalfReader(bytes.NewReader(body)), "f", received, func(o []asr.Observation, r []asr.Rejected) error {
+		if len(o) > len(obs) || len(r) > len(rejected) {
+			t.Fatalf("%q has more in it when it is read in pieces: %+v %+v", body, o, r)
+		}
+		if diff := cmp.Diff(obs[:len(o)], o, cmpopts.EquateEmpty()) + cmp.Diff(rejected[:len(r)], r, cmpopts.EquateEmpty()); diff != "" {
+			t.Fatalf("%q is read otherwise in pieces: %s", body, diff)
+		}
+		obs, rejected = obs[len(o):], rejected[len(r):]
+		return nil
+	})
+	if err != nil || len(obs)+len(rejected) > 0 {
+		t.Fatalf("%q has less in it when it is read in pieces: %v %v, %v", body, obs, rejected, err)
+	}
 }
 
 // usable checks what the engine relies on.

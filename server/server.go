@@ -78,12 +78,17 @@ func (a *api) serve(w http.ResponseWriter, r *http.Request, h func(*http.Request
 	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 	by, err := a.Who(r)
 	var out any
+	var doc []byte
 	if err == nil {
 		out, err = h(r, by)
+	}
+	if err == nil {
+		doc, err = json.Marshal(out) // a setting may hold what is no JSON
 	}
 	status := http.StatusOK
 	if err != nil {
 		status, out = failure(err)
+		doc, _ = json.Marshal(out) // an *asr.Error always encodes
 		if status >= http.StatusInternalServerError {
 			a.Log.ErrorContext(r.Context(), "request", "path", r.URL.Path, "error", err)
 		}
@@ -92,7 +97,7 @@ func (a *api) serve(w http.ResponseWriter, r *http.Request, h func(*http.Request
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(out) // the client went away
+	_, _ = w.Write(append(asr.Inert(doc), '\n')) // the client went away
 }
 
 // failure is an error as callers get it. What isn't made for them stays in the log.
@@ -110,7 +115,11 @@ func failure(err error) (int, any) {
 	if !known {
 		return http.StatusInternalServerError, &asr.Error{Code: asr.CodeInternal, Message: "the request could not be answered", Do: "try again; the hub's log tells more"}
 	}
-	return status, &asr.Error{Code: code, Message: err.Error(), Do: asr.Advice(err)}
+	do := asr.Advice(err)
+	if do == "" && code == asr.CodeNotFound {
+		do = "correct the id: the lists have those that there are"
+	}
+	return status, &asr.Error{Code: code, Message: err.Error(), Do: do}
 }
 
 func (a *api) whoami(_ *http.Request, by asr.Actor) (any, error) { return by, nil }

@@ -20,8 +20,8 @@ func (s *Store) Head(ctx context.Context, subject string) (head asr.Chain, err e
 
 // Records implements asr.AuditStore.
 func (s *Store) Records(ctx context.Context, subject string) ([]asr.Record, error) {
-	const query = "SELECT r.doc FROM records r JOIN chains c ON c.pk = r.chain WHERE c.subject = ? ORDER BY r.seq"
-	all, err := list(ctx, s.read, document[asr.Record], query, subject)
+	const query = "SELECT r.seq, r.doc FROM records r JOIN chains c ON c.pk = r.chain WHERE c.subject = ? ORDER BY r.seq"
+	all, err := list(ctx, s.read, document[asr.Record]("record"), query, subject)
 	if err != nil {
 		return nil, fmt.Errorf("records of %s: %w", subject, err)
 	}
@@ -59,7 +59,7 @@ func scanHead(rows *sql.Rows) (h head, err error) {
 
 // Checkpoints implements asr.AuditStore.
 func (s *Store) Checkpoints(ctx context.Context) ([]asr.Checkpoint, error) {
-	all, err := list(ctx, s.read, document[asr.Checkpoint], "SELECT doc FROM checkpoints ORDER BY seq")
+	all, err := list(ctx, s.read, document[asr.Checkpoint]("checkpoint"), "SELECT seq, doc FROM checkpoints ORDER BY seq")
 	if err != nil {
 		return nil, fmt.Errorf("checkpoints: %w", err)
 	}

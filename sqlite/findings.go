@@ -3,7 +3,6 @@ package sqlite
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"fmt"
 
 	"example.com/asr"
@@ -28,7 +27,7 @@ func scanFinding(rows *sql.Rows) (k keyed[asr.Finding], err error) {
 	if err := rows.Scan(&k.id, &k.at, &doc); err != nil {
 		return k, err
 	}
-	return k, json.Unmarshal(doc, &k.item)
+	return k, asr.Restore("finding", k.id, doc, &k.item)
 }
 
 // Findings implements asr.FindingStore.
@@ -75,7 +74,7 @@ func (s *Store) Reject(ctx context.Context, r asr.Rejected) error {
 
 // Rejected implements asr.FindingStore; a limit of 0 is none.
 func (s *Store) Rejected(ctx context.Context, limit int) ([]asr.Rejected, error) {
-	all, err := list(ctx, s.read, document[asr.Rejected], "SELECT doc FROM rejected ORDER BY at DESC, pk DESC LIMIT ?", noneIfZero(limit))
+	all, err := list(ctx, s.read, document[asr.Rejected]("rejected"), "SELECT id, doc FROM rejected ORDER BY at DESC, pk DESC LIMIT ?", noneIfZero(limit))
 	if err != nil {
 		return nil, fmt.Errorf("list what was rejected: %w", err)
 	}

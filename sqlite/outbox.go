@@ -28,7 +28,7 @@ func (s *Store) scanMessage(rows *sql.Rows) (m asr.Message, err error) {
 	if err := rows.Scan(&id, &doc); err != nil {
 		return m, err
 	}
-	return m, s.unseal(doc, messageDoc(id), &m)
+	return m, s.unseal(doc, messageDoc(id), "message", id, &m)
 }
 
 // Delivered implements asr.Outbox.

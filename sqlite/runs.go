@@ -39,7 +39,7 @@ func (s *Store) scanRun(rows *sql.Rows) (k keyed[asr.Run], err error) {
 	if err := rows.Scan(&k.id, &k.at, &doc); err != nil {
 		return k, err
 	}
-	return k, s.unseal(doc, runDoc(k.id), &k.item)
+	return k, s.unseal(doc, runDoc(k.id), "run", k.id, &k.item)
 }
 
 // Runs implements asr.RunStore.

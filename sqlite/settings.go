@@ -41,7 +41,7 @@ func (s *Store) AddCall(ctx context.Context, c asr.APICall) error {
 
 // Calls implements asr.Settings.
 func (s *Store) Calls(ctx context.Context, run string) ([]asr.APICall, error) {
-	all, err := list(ctx, s.read, document[asr.APICall], "SELECT doc FROM calls WHERE run = ? ORDER BY pk", run)
+	all, err := list(ctx, s.read, document[asr.APICall]("call"), "SELECT pk, doc FROM calls WHERE run = ? ORDER BY pk", run)
 	if err != nil {
 		return nil, fmt.Errorf("calls: %w", err)
 	}

@@ -186,12 +186,12 @@ func (s *Store) seal(v any, aad string) ([]byte, error) {
 }
 
 // unseal decrypts and decodes it.
-func (s *Store) unseal(doc []byte, aad string, v any) error {
+func (s *Store) unseal(doc []byte, aad, kind, id string, v any) error {
 	plain, err := s.vault.Decrypt(doc, aad)
 	if err != nil {
 		return err
 	}
-	return json.Unmarshal(plain, v)
+	return asr.Restore(kind, id, plain, v)
 }
 
 type rowsQuerier interface {
@@ -216,11 +216,14 @@ func list[T any](ctx context.Context, db rowsQuerier, scan func(rows *sql.Rows) 
 	return all, rows.Err()
 }
 
-// document scans a row of one column that holds JSON.
-func document[T any](rows *sql.Rows) (v T, err error) {
-	var doc sql.RawBytes
-	if err := rows.Scan(&doc); err != nil {
-		return v, err
+// document scans a row's name and its JSON.
+func document[T any](kind string) func(rows *sql.Rows) (T, error) {
+	return func(rows *sql.Rows) (v T, err error) {
+		var name string
+		var doc sql.RawBytes
+		if err := rows.Scan(&name, &doc); err != nil {
+			return v, err
+		}
+		return v, asr.Restore(kind, name, doc, &v)
 	}
-	return v, json.Unmarshal(doc, &v)
 }

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -200,6 +199,3 @@ func (a *app) hubConfig(ctx context.Context) (aws.Config, error) {
 	}
 	return cfg, nil
 }
-
-// note tells people something that is not data.
-func (a *app) note(format string, args ...any) { fmt.Fprintf(a.errs, format+"\n", args...) }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 
 	"example.com/asr"
 	"github.com/spf13/cobra"
@@ -131,10 +130,10 @@ can't be put back is listed.`,
 }
 
 func (a *app) printReverse(r asr.Run) {
-	fmt.Fprintf(a.out, "To be put back, of run %s on %s:\n", r.ID, printable(r.Target.ID))
+	a.line("To be put back, of run %s on %s:", r.ID, r.Target.ID)
 	for _, c := range r.Plan.Changes {
 		if c.Keep != "" {
-			fmt.Fprintf(a.out, "    %s stays: %s\n", printable(c.Field()), printable(c.Keep))
+			a.line("    %s stays: %s", c.Field(), c.Keep)
 			continue
 		}
 		a.printChange(c.Reverse())

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"time"
 
 	"example.com/asr"
@@ -48,15 +47,15 @@ record or missing run, and adds a checkpoint if all is well.`,
 }
 
 func (a *app) printAudit(r audit.Report) {
-	fmt.Fprintf(a.out, "%d records of %d subjects, %d checkpoints\n", r.Records, r.Subjects, r.Checkpoints)
+	a.line("%d records of %d subjects, %d checkpoints", r.Records, r.Subjects, r.Checkpoints)
 	for _, problem := range r.Problems {
-		fmt.Fprintf(a.out, "BAD %s, record %d: %s\n  → %s\n", problem.Subject, problem.Seq, problem.What, problem.Do)
+		a.line("BAD %s, record %d: %s\n  → %s", problem.Subject, problem.Seq, problem.What, problem.Do)
 	}
 	if len(r.Problems) == 0 {
-		fmt.Fprintln(a.out, "Nothing was changed, taken out or added behind asr's back.")
+		a.line("Nothing was changed, taken out or added behind asr's back.")
 	}
 	if r.Last != nil && r.Last.Seq > 0 {
-		fmt.Fprintf(a.out, "Last checkpoint: %d, signed %s. Keep the signature elsewhere: it proves that the whole log isn't an older one.\n", r.Last.Seq, r.Last.Signature)
+		a.line("Last checkpoint: %d, signed %s. Keep the signature elsewhere: it proves that the whole log isn't an older one.", r.Last.Seq, r.Last.Signature)
 	}
 }
 
@@ -98,9 +97,9 @@ func (a *app) killStatus(cmd *cobra.Command, p *parts) error {
 func (a *app) printKill(reason string) error {
 	return a.print(map[string]any{"on": reason != "", "reason": reason}, func() {
 		if reason == "" {
-			fmt.Fprintln(a.out, "off: writes go on")
+			a.line("off: writes go on")
 		} else {
-			fmt.Fprintln(a.out, "on: nothing is written:", printable(reason))
+			a.line("on: nothing is written: %s", reason)
 		}
 	})
 }

@@ -135,10 +135,10 @@ func (a *app) printSpec(u asr.Remediation) {
 	s := u.Spec
 	line := func(label, text string) {
 		if text != "" {
-			fmt.Fprintf(a.out, "%-13s %s\n", label, text)
+			a.line("%-13s %s", label, text)
 		}
 	}
-	fmt.Fprintf(a.out, "%s (%s, version %d)\n\n", s.Title, s.ID, s.Version)
+	a.line("%s (%s, version %d)\n", s.Title, s.ID, s.Version)
 	line("Controls", strings.Join(slices.Sorted(maps.Keys(u.Controls)), ", "))
 	line("Impact", s.Impact)
 	line("Risk", string(s.Risk)+": "+s.RiskWhy)
@@ -152,17 +152,17 @@ func (a *app) printSpec(u asr.Remediation) {
 	a.printGrants("Reads", s.Reads)
 	a.printGrants("Writes", s.Writes)
 	a.printGrants("AWS checks", s.Implied)
-	fmt.Fprintln(a.out, "Parameters")
+	a.line("Parameters")
 	var schema struct {
 		Properties map[string]struct{ Type, Description string }
 	}
 	_ = json.Unmarshal(u.Schema, &schema) // we made it
 	for _, name := range slices.Sorted(maps.Keys(schema.Properties)) {
 		p := schema.Properties[name]
-		fmt.Fprintf(a.out, "  %s (%s) %s\n", name, p.Type, p.Description)
+		a.line("  %s (%s) %s", name, p.Type, p.Description)
 	}
 	for _, id := range slices.Sorted(maps.Keys(u.Controls)) {
-		fmt.Fprintf(a.out, "  %s: %s\n", id, u.Controls[id])
+		a.line("  %s: %s", id, u.Controls[id])
 	}
 }
 
@@ -185,7 +185,7 @@ func scopeText(s asr.Spec) string {
 
 func (a *app) printGrants(label string, grants []asr.Grant) {
 	for _, g := range grants {
-		fmt.Fprintf(a.out, "%-13s %s on %s\n", label, strings.Join(g.Actions, ", "), g.On)
+		a.line("%-13s %s on %s", label, strings.Join(g.Actions, ", "), g.On)
 		label = ""
 	}
 }

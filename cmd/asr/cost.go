@@ -95,9 +95,9 @@ func (a *app) printBill(b cost.Bill) {
 	}
 	rows = append(rows, []string{"Total", "", fmt.Sprintf("%.2f", b.Total), fmt.Sprintf("of it %.2f with nothing to do", b.Fixed)})
 	a.table([]string{"SERVICE", "QUANTITY", "USD", "HOW"}, rows)
-	fmt.Fprintf(a.out, "\nOne run that waits: %.0f state transitions; with the functions that drive it %.6f USD.\n", b.Transitions, b.Orchestration)
-	fmt.Fprintf(a.out, "Prices: %s, %s, on demand, no free tier subtracted. Lines below a cent are left out: --json has them.\n\nAssumed:\n", b.Region, b.Date)
+	a.line("\nOne run that waits: %.0f state transitions; with the functions that drive it %.6f USD.", b.Transitions, b.Orchestration)
+	a.line("Prices: %s, %s, on demand, no free tier subtracted. Lines below a cent are left out: --json has them.\n\nAssumed:", b.Region, b.Date)
 	for _, x := range b.Assumptions {
-		fmt.Fprintf(a.out, "  %s %s %s\n", cost.Number(x.Value), x.Unit, x.Why)
+		a.line("  %s %s %s", cost.Number(x.Value), x.Unit, x.Why)
 	}
 }

@@ -122,7 +122,7 @@ func (d *demo) show(dir string, failed int) (err error) {
 }
 
 func (d *demo) title(format string, args ...any) {
-	fmt.Fprintf(d.out, "\n── %s\n\n", fmt.Sprintf(format, args...))
+	d.line("\n── "+format+"\n", args...)
 }
 
 // expect notes an expectation that does not hold.
@@ -134,11 +134,11 @@ func (d *demo) expect(ok bool, format string, args ...any) {
 
 func (d *demo) verdict() error {
 	if len(d.wrong) == 0 {
-		fmt.Fprintln(d.out, "\nEverything went as it should.")
+		d.line("\nEverything went as it should.")
 		return nil
 	}
 	for _, w := range d.wrong {
-		fmt.Fprintln(d.out, "NOT AS EXPECTED:", w)
+		d.line("NOT AS EXPECTED: %s", w)
 	}
 	return &asr.Error{Code: asr.CodeInternal, Message: fmt.Sprintf("%d expectations of the demo did not hold", len(d.wrong)), Do: "this is a defect: report it with the output above"}
 }
@@ -157,7 +157,7 @@ func (d *demo) take(failed int) error {
 		return err
 	}
 	d.runs = total.Runs
-	fmt.Fprintf(d.out, "%d findings taken from Security Hub, %d runs claimed (the rest share a run, or nothing is to be done)\n", total.New, len(total.Runs))
+	d.line("%d findings taken from Security Hub, %d runs claimed (the rest share a run, or nothing is to be done)", total.New, len(total.Runs))
 	d.expect(total.New >= failed && total.Rejected == 0, "%d failed findings, %d taken, %d rejected", failed, total.New, total.Rejected)
 	return nil
 }
@@ -173,7 +173,7 @@ func (d *demo) plans() error {
 		if r.Plan == nil {
 			continue
 		}
-		fmt.Fprintf(d.out, "%s  %s  %s  %s  [%s: %s]\n", r.Control, r.Target.Account, r.Target.Region, last(r.Target.ID), r.Decision.Mode, r.Decision.Reason)
+		d.line("%s  %s  %s  %s  [%s: %s]", r.Control, r.Target.Account, r.Target.Region, last(r.Target.ID), r.Decision.Mode, r.Decision.Reason)
 		for _, c := range r.Plan.Changes {
 			d.printChange(c)
 		}
@@ -229,7 +229,7 @@ func (d *demo) fix() error {
 	}
 	for _, s := range []asr.State{asr.StateVerified, asr.StateNothingToDo, asr.StateAwaiting, asr.StatePlanned, asr.StateCannotPlan, asr.StateCancelled, asr.StateFailed, asr.StatePartly, asr.StateConflict} {
 		if counts[s] > 0 {
-			fmt.Fprintf(d.out, "%3d %s\n", counts[s], stateText(asr.Run{State: s}))
+			d.line("%3d %s", counts[s], stateText(asr.Run{State: s}))
 		}
 	}
 	d.expect(counts[asr.StateVerified] >= 10, "only %d runs were verified", counts[asr.StateVerified])
@@ -274,7 +274,7 @@ func (d *demo) audit() error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintln(d.out)
+	d.line("")
 	d.printAudit(report)
 	d.expect(len(report.Problems) == 0, "the audit log is not intact: %v", report.Problems)
 	missing := d.s.Missing()

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"fmt"
-
 	"example.com/asr"
 )
 
@@ -60,7 +58,7 @@ func (d *demo) undo() error {
 		return err
 	}
 	d.expect(undone.State == asr.StateReverted && len(left) == 0, "after undo (%s) it differs: %v", undone.State, left)
-	fmt.Fprintf(d.out, "  read again, it is as it was before the fix (%d differences)\n", len(left))
+	d.line("  read again, it is as it was before the fix (%d differences)", len(left))
 	_, err = d.engine.Cancel(d.ctx, again.ID, d.me, "only to look")
 	return err
 }
@@ -106,7 +104,7 @@ func (d *demo) confirm() error {
 	if err := d.eachFinding(func(f asr.Finding) error { counts[f.Outcome]++; return nil }); err != nil {
 		return err
 	}
-	fmt.Fprintf(d.out, "%d fixes confirmed by Security Hub, %d fixed and not confirmed\n", counts[asr.OutcomeConfirmed], counts[asr.OutcomeFixed])
+	d.line("%d fixes confirmed by Security Hub, %d fixed and not confirmed", counts[asr.OutcomeConfirmed], counts[asr.OutcomeFixed])
 	d.expect(counts[asr.OutcomeConfirmed] >= 10, "only %d fixes were confirmed", counts[asr.OutcomeConfirmed])
 	return nil
 }

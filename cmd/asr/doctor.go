@@ -113,9 +113,9 @@ func (a *app) printChecked(all []checked) {
 		if !c.OK {
 			mark = "BAD"
 		}
-		fmt.Fprintf(a.out, "%s  %s %s  %s: %s\n", mark, c.Account, c.Region, c.Name, printable(c.Detail))
+		a.line("%s  %s %s  %s: %s", mark, c.Account, c.Region, c.Name, c.Detail)
 		if !c.OK {
-			fmt.Fprintf(a.out, "     %s\n     → %s\n", printable(c.Error), c.Do)
+			a.line("     %s\n     → %s", c.Error, c.Do)
 		}
 	}
 }

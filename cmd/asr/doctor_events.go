@@ -25,7 +25,7 @@ func (d *hubDoctor) machines(ctx context.Context) {
 		var out struct {
 			Executions []struct{ Name, Status string }
 		}
-		if err := ask(ctx, d.cfg, "states", "AWSStepFunctions.ListExecutions", map[string]any{"stateMachineArn": arn, "maxResults": 20}, &out); err != nil {
+		if err := askJSON(ctx, d.cfg, "states", "AWSStepFunctions.ListExecutions", map[string]any{"stateMachineArn": arn, "maxResults": 20}, &out); err != nil {
 			d.unread(name, "states:ListExecutions", err)
 			continue
 		}
@@ -84,7 +84,7 @@ func listRules(ctx context.Context, cfg aws.Config, bus string, states map[strin
 			Rules     []struct{ Name, State string }
 			NextToken string
 		}
-		if err := ask(ctx, cfg, "events", "AWSEvents.ListRules", in, &out); err != nil {
+		if err := askJSON(ctx, cfg, "events", "AWSEvents.ListRules", in, &out); err != nil {
 			return err
 		}
 		for _, r := range out.Rules {
@@ -96,9 +96,9 @@ func listRules(ctx context.Context, cfg aws.Config, bus string, states map[strin
 	}
 }
 
-// ask calls an operation of a service that speaks JSON, without its client: two
+// askJSON calls an operation of a service that speaks JSON, without its client: two
 // questions aren't worth a client each in the binary.
-func ask(ctx context.Context, cfg aws.Config, service, target string, in, out any) error {
+func askJSON(ctx context.Context, cfg aws.Config, service, target string, in, out any) error {
 	body, err := json.Marshal(in)
 	if err != nil {
 		return err

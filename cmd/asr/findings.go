@@ -108,7 +108,7 @@ func (a *app) follow(ctx context.Context, p *parts, total *intake, only bool) er
 		total.Ended = runs
 	}
 	return a.print(total, func() {
-		fmt.Fprintf(a.out, "%d new, %d updated, %d known already, %d rejected; %d runs\n", total.New, total.Updated, total.Duplicates, total.Rejected, len(total.Runs))
+		a.line("%d new, %d updated, %d known already, %d rejected; %d runs", total.New, total.Updated, total.Duplicates, total.Rejected, len(total.Runs))
 		if len(total.Ended) > 0 {
 			a.table(runHead, runRows(total.Ended))
 		}
@@ -312,7 +312,7 @@ func findingsShow(a *app) *cobra.Command {
 }
 
 func (a *app) printFinding(f asr.Finding, runs []asr.Run) {
-	fmt.Fprintf(a.out, "%s\n%s\n", printable(f.Title), f.ID)
+	a.line("%s\n%s", f.Title, f.ID)
 	for _, line := range [][2]string{
 		{"control", strings.TrimSpace(f.Control + " " + f.Standard.Name + " " + f.Standard.Version + " " + f.Standard.Control)},
 		{"account", f.Account + " " + f.Region}, {"resource", f.Resource().ID}, {"severity", f.Severity},
@@ -322,7 +322,7 @@ func (a *app) printFinding(f asr.Finding, runs []asr.Run) {
 		{"decision", fmt.Sprintf("%s (%s): %s", f.Decision.Mode, f.Decision.Reason, f.Decision.Why)},
 	} {
 		if strings.TrimSpace(line[1]) != "" {
-			fmt.Fprintf(a.out, "  %-11s %s\n", line[0], printable(line[1]))
+			a.line("  %-11s %s", line[0], line[1])
 		}
 	}
 	if len(runs) > 0 {
@@ -346,15 +346,17 @@ func findingsRejected(a *app) *cobra.Command {
 			if all == nil {
 				all = []asr.Rejected{}
 			}
-			return a.print(all, func() {
-				var rows [][]string
-				for _, r := range all {
-					rows = append(rows, []string{ago(r.At), r.Source, r.Reason, short(strings.ReplaceAll(r.Body, "\n", " "), 60)})
-				}
-				a.table([]string{"AT", "SOURCE", "REASON", "INPUT"}, rows)
-			})
+			return a.print(all, func() { a.printRejected(all) })
 		},
 	}
 	cmd.Flags().IntVar(&limit, "limit", 100, "at most so many")
 	return cmd
+}
+
+func (a *app) printRejected(all []asr.Rejected) {
+	var rows [][]string
+	for _, r := range all {
+		rows = append(rows, []string{ago(r.At), r.Source, r.Reason, short(r.Body, 60)})
+	}
+	a.table([]string{"AT", "SOURCE", "REASON", "INPUT"}, rows)
 }

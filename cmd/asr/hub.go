@@ -9,6 +9,7 @@ import (
 
 	"example.com/asr"
 	"example.com/asr/audit"
+	"example.com/asr/cmd/asr/ask"
 	"example.com/asr/server"
 	"github.com/spf13/cobra"
 )
@@ -144,7 +145,7 @@ func (h *hubCommands) say(ctx context.Context, path string, said any) error {
 		return err
 	}
 	return h.print(r, func() {
-		fmt.Fprintf(h.out, "Run %s is %s. asr hub show %s shows how it goes on.\n", r.ID, stateText(r), r.ID)
+		h.line("Run %s is %s. asr hub show %s shows how it goes on.", r.ID, stateText(r), r.ID)
 	})
 }
 
@@ -199,7 +200,7 @@ func (h *hubCommands) remediate() *cobra.Command {
 				wish.Finding = args[0]
 			}
 			var err error
-			if wish.Params, err = parseParams(w.params); err != nil {
+			if wish.Params, err = ask.Params(w.params); err != nil {
 				return err
 			}
 			wish.Control, wish.Resource, wish.Account, wish.Region = w.control, w.resource, w.account, w.region
@@ -255,7 +256,7 @@ func (h *hubCommands) audit() *cobra.Command {
 				return err
 			}
 			if err := h.print(last, func() {
-				fmt.Fprintf(h.out, "Looked at %s\n", last.At.Format(time.RFC3339))
+				h.line("Looked at %s", last.At.Format(time.RFC3339))
 				h.printAudit(last.Report)
 			}); err != nil || len(last.Report.Problems) == 0 {
 				return err

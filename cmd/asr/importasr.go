@@ -127,11 +127,11 @@ func (a *app) imported(r importasr.Result, out string) error {
 	}{string(r.Policy), out, append([]string{}, r.Automatic...), append([]string{}, r.Warnings...)}
 	err := a.print(data, func() {
 		if out == "" {
-			fmt.Fprint(a.out, string(r.Policy))
+			a.text(string(r.Policy))
 		}
 	})
 	for _, w := range r.Warnings {
-		a.note("! %s", printable(w))
+		a.note("! %s", w)
 	}
 	a.note("%d of the %d controls that this asr fixes are automatic in it.", len(r.Automatic), len(fixable()))
 	return err

@@ -82,12 +82,23 @@ func exitCode(err error) int {
 	return exitFailed
 }
 
-// complain tells what happened and what to do.
+// complain tells what happened and what to do, of each mistake in a file.
 func (a *app) complain(err error) {
-	fmt.Fprintln(a.errs, "asr:", err)
-	if do := asr.Advice(err); do != "" {
-		fmt.Fprintln(a.errs, "  →", do)
+	for _, one := range mistakes(err) {
+		a.note("asr: %s", one)
+		if do := asr.Advice(one); do != "" {
+			a.note("  → %s", do)
+		}
 	}
+}
+
+// mistakes are the errors that a joined one tells of, line by line.
+func mistakes(err error) []error {
+	var joined interface{ Unwrap() []error }
+	if errors.As(err, &joined) && err.Error() == errors.Join(joined.Unwrap()...).Error() {
+		return joined.Unwrap()
+	}
+	return []error{err}
 }
 
 func root(a *app) *cobra.Command {
@@ -152,7 +163,7 @@ func versionCommand(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use: "version", Short: "Print the version", Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			return a.print(map[string]string{"version": version}, func() { fmt.Fprintln(a.out, "asr", version) })
+			return a.print(map[string]string{"version": version}, func() { a.line("asr %s", version) })
 		},
 	}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,40 +16,70 @@ import (
 	"golang.org/x/term"
 )
 
+// line writes a line. What stands in the format is ours; what is put into it may
+// be anybody's: a finding's title must not steer the terminal, nor look like a
+// line of asr's. All that the commands print goes this way, or through print.
+func (a *app) line(format string, args ...any) { fmt.Fprintln(a.out, inert(format, args...)) }
+
+// note tells people something that is not data.
+func (a *app) note(format string, args ...any) { fmt.Fprintln(a.errs, inert(format, args...)) }
+
+// text writes several lines that were put together elsewhere.
+func (a *app) text(lines string) {
+	for line := range strings.Lines(lines) {
+		a.line("%s", strings.TrimSuffix(line, "\n"))
+	}
+}
+
+// paint is what steers the terminal with our will.
+type paint string
+
+// inert is Sprintf that makes a line of each text that it puts in.
+func inert(format string, args ...any) string {
+	safe := make([]any, len(args))
+	for i, arg := range args {
+		switch arg := arg.(type) {
+		case paint:
+			safe[i] = string(arg)
+		case json.RawMessage:
+			safe[i] = asr.Line(string(arg))
+		case int, int64, float64:
+			safe[i] = arg
+		default:
+			safe[i] = asr.Line(fmt.Sprint(arg))
+		}
+	}
+	return fmt.Sprintf(format, safe...)
+}
+
 // print writes data as JSON if that is asked for, else as text does.
 func (a *app) print(data any, text func()) error {
 	if !a.json {
 		text()
 		return nil
 	}
-	e := json.NewEncoder(a.out)
+	var doc bytes.Buffer
+	e := json.NewEncoder(&doc)
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
-	return e.Encode(data)
+	if err := e.Encode(data); err != nil {
+		return err
+	}
+	_, err := a.out.Write(asr.Inert(doc.Bytes()))
+	return err
 }
 
 // table writes rows under a head, in columns.
 func (a *app) table(head []string, rows [][]string) {
 	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, strings.Join(head, "\t"))
-	for _, row := range rows {
+	for _, row := range append([][]string{head}, rows...) {
+		cells := make([]string, len(row))
 		for i, cell := range row {
-			row[i] = printable(cell)
+			cells[i] = asr.Line(cell)
 		}
-		fmt.Fprintln(w, strings.Join(row, "\t"))
+		fmt.Fprintln(w, strings.Join(cells, "\t"))
 	}
 	_ = w.Flush() // the terminal's own errors are nobody's business
-}
-
-// printable takes control characters out of text that others wrote: a
-// finding's title must not steer the terminal.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' && r != '\n' || r == 0x7f || r >= 0x80 && r < 0xa0 {
-			return '·'
-		}
-		return r
-	}, s)
 }
 
 // short cuts a text to n characters.
@@ -87,7 +118,7 @@ func (a *app) confirm(question string) error {
 	if !terminal(a.in) {
 		return usageError{errors.New("this changes something: give --yes, or run it on a terminal")}
 	}
-	fmt.Fprintf(a.errs, "%s [y/N] ", question)
+	fmt.Fprint(a.errs, inert("%s [y/N] ", question))
 	answer, err := bufio.NewReader(a.in).ReadString('\n')
 	if err != nil && !errors.Is(err, io.EOF) {
 		return err
@@ -101,26 +132,25 @@ func (a *app) confirm(question string) error {
 
 // printRun shows one run with its plan and what came of it.
 func (a *app) printRun(r asr.Run) {
-	w := a.out
-	fmt.Fprintf(w, "Run %s: %s\n", r.ID, stateText(r))
-	fmt.Fprintf(w, "  %s (%s) on %s\n", r.Remediation, r.Control, printable(r.Target.ID))
-	fmt.Fprintf(w, "  account %s, %s\n", r.Target.Account, r.Target.Region)
-	fmt.Fprintf(w, "  decision: %s (%s): %s\n", r.Decision.Mode, r.Decision.Reason, printable(r.Decision.Why))
+	a.line("Run %s: %s", r.ID, stateText(r))
+	a.line("  %s (%s) on %s", r.Remediation, r.Control, r.Target.ID)
+	a.line("  account %s, %s", r.Target.Account, r.Target.Region)
+	a.line("  decision: %s (%s): %s", r.Decision.Mode, r.Decision.Reason, r.Decision.Why)
 	approvals := r.Approvals
 	if len(approvals) == 0 && r.Approval != nil {
 		approvals = []asr.Approval{*r.Approval}
 	}
-	for _, a := range approvals {
-		fmt.Fprintf(w, "  approved by %s at %s\n", a.By.Name, ago(a.At))
+	for _, yes := range approvals {
+		a.line("  approved by %s at %s", yes.By.Name, ago(yes.At))
 	}
 	if n := r.Lacks(); r.State == asr.StateAwaiting && len(approvals) > 0 {
-		fmt.Fprintf(w, "  approvals still needed: %d\n", n)
+		a.line("  approvals still needed: %d", n)
 	}
 	if r.Plan != nil {
 		a.printPlan(*r.Plan)
 	}
 	if len(r.Made) > 0 {
-		fmt.Fprintf(w, "  made: %s\n", strings.Join(r.Made, ", "))
+		a.line("  made: %s", strings.Join(r.Made, ", "))
 	}
 	a.printFailure(r.Error)
 	if r.Undo != nil {
@@ -132,31 +162,31 @@ func stateText(r asr.Run) string { return strings.ReplaceAll(string(r.State), "_
 
 // printPlan shows the exact changes, and where each parameter comes from.
 func (a *app) printPlan(p asr.Plan) {
-	fmt.Fprintf(a.out, "  plan %s, made %s by %s v%d\n", p.Hash, ago(p.MadeAt), p.Remediation, p.Version)
+	a.line("  plan %s, made %s by %s v%d", p.Hash, ago(p.MadeAt), p.Remediation, p.Version)
 	var params map[string]json.RawMessage
 	_ = json.Unmarshal(p.Params, &params) // a plan's parameters are an object
 	for name, source := range p.Sources {
-		fmt.Fprintf(a.out, "    %s = %s  (%s)\n", name, printable(string(params[name])), source)
+		a.line("    %s = %s  (%s)", name, params[name], source)
 	}
 	for _, c := range p.Changes {
 		a.printChange(c)
 	}
 	for _, warning := range p.Warnings {
-		fmt.Fprintf(a.out, "    ! %s\n", printable(warning))
+		a.line("    ! %s", warning)
 	}
 }
 
 func (a *app) printChange(c asr.Change) {
-	red, green, off := "", "", ""
+	red, green, off := paint(""), paint(""), paint("")
 	if terminal(a.out) {
 		red, green, off = "\x1b[31m", "\x1b[32m", "\x1b[0m"
 	}
-	fmt.Fprintf(a.out, "    %s\n", printable(c.Field()))
+	a.line("    %s", c.Field())
 	if len(c.From) > 0 {
-		fmt.Fprintf(a.out, "      %s- %s%s\n", red, printable(c.Was()), off)
+		a.line("      %s- %s%s", red, c.Was(), off)
 	}
 	if len(c.To) > 0 {
-		fmt.Fprintf(a.out, "      %s+ %s%s\n", green, printable(c.Becomes()), off)
+		a.line("      %s+ %s%s", green, c.Becomes(), off)
 	}
 }
 
@@ -165,12 +195,12 @@ func (a *app) printFailure(f *asr.Failure) {
 		return
 	}
 	if f.Code == "" {
-		fmt.Fprintf(a.out, "  %s\n", printable(f.Message))
+		a.line("  %s", f.Message)
 		return
 	}
-	fmt.Fprintf(a.out, "  %s: %s\n", f.Code, printable(f.Message))
+	a.line("  %s: %s", f.Code, f.Message)
 	if f.Do != "" {
-		fmt.Fprintf(a.out, "    → %s\n", printable(f.Do))
+		a.line("    → %s", f.Do)
 	}
 }
 
@@ -178,15 +208,15 @@ func (a *app) printUndo(r asr.Run) {
 	u := r.Undo
 	switch {
 	case u.Refused != nil:
-		fmt.Fprintf(a.out, "  undo, asked by %s, was refused; nothing was changed:\n", u.By.Name)
+		a.line("  undo, asked by %s, was refused; nothing was changed:", u.By.Name)
 		a.printFailure(u.Refused)
 	case r.State == asr.StateReverted:
-		fmt.Fprintf(a.out, "  put back as %s asked\n", u.By.Name)
+		a.line("  put back as %s asked", u.By.Name)
 	}
 	for _, c := range u.Overridden {
-		fmt.Fprintf(a.out, "  overwritten with --force: %s, which was %s\n", printable(c.Field()), printable(c.Becomes()))
+		a.line("  overwritten with --force: %s, which was %s", c.Field(), c.Becomes())
 	}
 	for _, left := range r.Left {
-		fmt.Fprintf(a.out, "  left behind: %s\n", printable(left))
+		a.line("  left behind: %s", left)
 	}
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"time"
 
 	"example.com/asr"
@@ -84,10 +83,10 @@ func (a *app) lintContext() (policy.LintContext, error) {
 
 func (a *app) printProblems(problems []policy.Problem) {
 	for _, p := range problems {
-		fmt.Fprintf(a.out, "line %d, rule %s: %s: %s\n  → %s\n", p.Line, p.Rule, p.Severity, p.Message, p.Do)
+		a.line("line %d, rule %s: %s: %s\n  → %s", p.Line, p.Rule, p.Severity, p.Message, p.Do)
 	}
 	if len(problems) == 0 {
-		fmt.Fprintln(a.out, "No problems found.")
+		a.line("No problems found.")
 	}
 }
 
@@ -119,8 +118,8 @@ func policyExplain(a *app) *cobra.Command {
 				Decision asr.Decision       `json:"decision"`
 			}{facts, explanation, decision}
 			return a.print(data, func() {
-				fmt.Fprint(a.out, explanation)
-				fmt.Fprintf(a.out, "So: %s (%s): %s\n", decision.Mode, decision.Reason, printable(decision.Why))
+				a.text(explanation.String())
+				a.line("So: %s (%s): %s", decision.Mode, decision.Reason, decision.Why)
 			})
 		},
 	}

@@ -16,6 +16,9 @@ type progress struct {
 	told   map[string]bool // of what it waits for
 }
 
+// again takes the terminal back to the beginning of its line.
+const again = "\r\x1b[K"
+
 func (a *app) progress() *progress {
 	return &progress{a: a, on: terminal(a.errs), states: map[string]asr.State{}, told: map[string]bool{}}
 }
@@ -25,17 +28,17 @@ func (p *progress) run(r asr.Run) {
 	defer p.mu.Unlock()
 	if r.Error != nil && r.Tries >= 3 && !p.told[r.ID] { // whoever waits wants to know for what, terminal or not
 		p.told[r.ID] = true
-		p.a.note("run %s waits: %s", r.ID, printable(r.Error.Message))
+		p.a.note("run %s waits: %s", r.ID, r.Error.Message)
 	}
 	if !p.on || p.states[r.ID] == r.State {
 		return
 	}
 	p.states[r.ID] = r.State
-	fmt.Fprintf(p.a.errs, "\r\x1b[K%s  %s  %s", r.ID, stateText(r), short(printable(r.Target.ID), 60))
+	fmt.Fprintf(p.a.errs, "%s%s", again, inert("%s  %s  %s", r.ID, stateText(r), short(r.Target.ID, 60)))
 }
 
 func (p *progress) done() {
 	if p.on {
-		fmt.Fprint(p.a.errs, "\r\x1b[K")
+		fmt.Fprint(p.a.errs, again)
 	}
 }

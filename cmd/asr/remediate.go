@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -10,6 +9,7 @@ import (
 	"time"
 
 	"example.com/asr"
+	"example.com/asr/cmd/asr/ask"
 	"github.com/spf13/cobra"
 )
 
@@ -30,49 +30,16 @@ func (w *what) flags(cmd *cobra.Command) {
 
 // asks turns flags and finding ids into requests.
 func (w *what) asks(p *parts, me asr.Actor, findings []string) ([]asr.Ask, error) {
-	params, err := parseParams(w.params)
-	if err != nil {
-		return nil, err
+	if w.control != "" && w.resource == "" && !w.accountWide() {
+		return nil, usageError{fmt.Errorf("%s is about a resource: name it with --resource", w.control)}
 	}
-	if w.control != "" {
-		if w.resource == "" && !w.accountWide() {
-			return nil, usageError{fmt.Errorf("%s is about a resource: name it with --resource", w.control)}
-		}
-		account, region, arn := w.account, w.region, strings.SplitN(w.resource+":::::", ":", 6)
-		if account == "" && arn[4] == "" {
-			account = strings.SplitN(me.Name+":::::", ":", 6)[4]
-		}
-		if region == "" && arn[3] == "" {
-			region = p.hub.Region
-		}
-		return []asr.Ask{{Actor: me, Control: w.control, Resource: asr.Resource{ID: w.resource}, Account: account, Region: region, Params: params}}, nil
-	}
-	var asks []asr.Ask
-	for _, id := range findings {
-		asks = append(asks, asr.Ask{Actor: me, Finding: id, Params: params})
-	}
-	return asks, nil
+	return ask.Words{Control: w.control, Resource: w.resource, Account: w.account, Region: w.region, Params: w.params, Findings: findings, Home: p.hub.Region}.Asks(me)
 }
 
 // accountWide reports whether the control is about an account, or unknown.
 func (w *what) accountWide() bool {
 	u, _, err := (&app{}).lookup(w.control)
 	return err != nil || u.Spec.Scope != asr.ScopeResource
-}
-
-// parseParams reads name=value; a value that is no JSON is a text.
-func parseParams(all []string) (map[string]json.RawMessage, error) {
-	params := map[string]json.RawMessage{}
-	for _, p := range all {
-		name, value, ok := strings.Cut(p, "=")
-		if !ok || name == "" {
-			return nil, usageError{fmt.Errorf("--param %q: write name=value", p)}
-		}
-		if params[name] = json.RawMessage(value); !json.Valid(params[name]) {
-			params[name], _ = json.Marshal(value) // text always encodes
-		}
-	}
-	return params, nil
 }
 
 func planCommand(a *app) *cobra.Command {
@@ -111,9 +78,9 @@ func (a *app) plan(ctx context.Context, w *what, findings []string) ([]asr.Run, 
 		return nil, err
 	}
 	var ids []string
-	for _, ask := range asks {
-		ask.PlanOnly = true
-		r, err := p.engine.Request(ctx, ask)
+	for _, one := range asks {
+		one.PlanOnly = true
+		r, err := p.engine.Request(ctx, one)
 		if err != nil {
 			return nil, err
 		}
@@ -165,7 +132,7 @@ func (a *app) printRuns(runs []asr.Run) error {
 	return a.print(runs, func() {
 		for i, r := range runs {
 			if i > 0 {
-				fmt.Fprintln(a.out)
+				a.line("")
 			}
 			a.printRun(r)
 		}
@@ -267,11 +234,11 @@ func (a *app) carryOut(ctx context.Context, w *what, findings []string, todo []a
 		return err
 	}
 	var ids []string
-	for _, ask := range asks {
+	for _, one := range asks {
 		for _, r := range todo {
-			if ask.Control != "" || slices.Contains(r.Findings, ask.Finding) {
-				ask.Hash = r.Plan.Hash
-				started, err := p.engine.Request(ctx, ask)
+			if one.Control != "" || slices.Contains(r.Findings, one.Finding) {
+				one.Hash = r.Plan.Hash
+				started, err := p.engine.Request(ctx, one)
 				if err != nil {
 					return err
 				}

@@ -109,13 +109,13 @@ func runsShow(a *app) *cobra.Command {
 
 func (a *app) printDetail(d server.Detail) {
 	a.printRun(d.Run)
-	fmt.Fprintln(a.out, "\nAudit log")
+	a.line("\nAudit log")
 	var rows [][]string
 	for _, r := range d.Records {
-		rows = append(rows, []string{strconv.FormatInt(r.Seq, 10), r.At.Format("15:04:05.000"), r.Event, r.Reason, r.Actor.Name, r.Hash[:12]})
+		rows = append(rows, []string{strconv.FormatInt(r.Seq, 10), r.At.Format("15:04:05.000"), r.Event, r.Reason, r.Actor.Name, r.Hash[:min(len(r.Hash), 12)]})
 	}
 	a.table([]string{"#", "AT", "EVENT", "REASON", "ACTOR", "HASH"}, rows)
-	fmt.Fprintln(a.out, "\nAWS calls")
+	a.line("\nAWS calls")
 	rows = nil
 	for _, c := range d.Calls {
 		kind := "read"
@@ -163,7 +163,7 @@ func (a *app) watch(ctx context.Context, q *runQuery, forever bool) error {
 			}
 			seen[r.ID] = r.Version
 			if err := a.print(r, func() {
-				fmt.Fprintf(a.out, "%s  %-18s %-13s %s  %s\n", r.UpdatedAt.Format("15:04:05"), stateText(r), r.Control, r.ID, short(printable(r.Target.ID), 70))
+				a.line("%s  %-18s %-13s %s  %s", r.UpdatedAt.Format("15:04:05"), stateText(r), r.Control, r.ID, short(r.Target.ID, 70))
 			}); err != nil {
 				return err
 			}

@@ -223,7 +223,7 @@ func (a *app) printEnv(url string) error {
 	return a.print(env, func() {
 		for _, e := range env {
 			name, value, _ := strings.Cut(e, "=")
-			fmt.Fprintf(a.out, "export %s='%s'\n", name, value)
+			a.line("export %s='%s'", name, value)
 		}
 	})
 }

@@ -166,14 +166,6 @@ func hubCommand(ts *testscript.TestScript, s *sandbox.Sandbox, neg bool, args []
 	return err
 }
 
-// Text of others must not steer a terminal.
-// covers: A20
-func TestPrintableTakesControlCharactersOut(t *testing.T) {
-	if got := printable("a\x1b[31mb\x07\u009bc\nd"); got != "a·[31mb··c\nd" {
-		t.Errorf("got %q", got)
-	}
-}
-
 func TestTablesAreQuietAboutColoursWhereThereIsNoTerminal(t *testing.T) {
 	var out bytes.Buffer
 	a := &app{out: &out}

@@ -155,12 +155,12 @@ func launching(dir, bucket, key string) []string {
 
 func (a *app) printLaunched(l launched) {
 	for _, file := range l.Files {
-		fmt.Fprintln(a.out, file)
+		a.line("%s", file)
 	}
 	if len(l.Commands) > 0 {
-		fmt.Fprintln(a.out, "\nTo launch them, with your own values where they are in capitals (docs/deploy/guide.md):")
+		a.line("\nTo launch them, with your own values where they are in capitals (docs/deploy/guide.md):")
 	}
 	for _, command := range l.Commands {
-		fmt.Fprintln(a.out, "  "+command)
+		a.line("  %s", command)
 	}
 }
