@@ -42,6 +42,10 @@ func identity(v any) (id string, known bool) {
 		return v.ID, true
 	case *Rejected:
 		return v.ID, true
+	case *Ledger:
+		return v.Scope, true
+	case *Waiting:
+		return v.Run, true
 	}
 	return "", false
 }

@@ -3,7 +3,6 @@ package sqlite
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -47,7 +46,7 @@ func (s *Store) Ledgers(ctx context.Context, scopes ...string) ([]asr.Ledger, er
 		var doc []byte
 		err := s.read.QueryRowContext(ctx, "SELECT doc FROM ledgers WHERE scope = ?", scope).Scan(&doc)
 		if err == nil {
-			err = json.Unmarshal(doc, &all[i])
+			err = asr.Restore("ledger", scope, doc, &all[i])
 		}
 		if err != nil && !errors.Is(err, sql.ErrNoRows) {
 			return nil, fmt.Errorf("ledger %s: %w", scope, err)
@@ -58,9 +57,9 @@ func (s *Store) Ledgers(ctx context.Context, scopes ...string) ([]asr.Ledger, er
 
 // AllLedgers implements asr.LimitStore.
 func (s *Store) AllLedgers(ctx context.Context) (all []asr.Ledger, err error) {
-	err = s.each(ctx, "SELECT doc FROM ledgers ORDER BY scope", func(doc []byte) error {
+	err = s.each(ctx, "SELECT scope, doc FROM ledgers ORDER BY scope", func(scope string, doc []byte) error {
 		var g asr.Ledger
-		err := json.Unmarshal(doc, &g)
+		err := asr.Restore("ledger", scope, doc, &g)
 		all = append(all, g)
 		return err
 	})
@@ -72,9 +71,9 @@ func (s *Store) AllLedgers(ctx context.Context) (all []asr.Ledger, err error) {
 
 // Line implements asr.LimitStore.
 func (s *Store) Line(ctx context.Context, f func(asr.Waiting) error) error {
-	err := s.each(ctx, "SELECT doc FROM line", func(doc []byte) error {
+	err := s.each(ctx, "SELECT r.id, l.doc FROM line l JOIN runs r ON r.pk = l.run", func(run string, doc []byte) error {
 		var w asr.Waiting
-		if err := json.Unmarshal(doc, &w); err != nil {
+		if err := asr.Restore("place in the line of run", run, doc, &w); err != nil {
 			return err
 		}
 		return f(w)
@@ -85,19 +84,20 @@ func (s *Store) Line(ctx context.Context, f func(asr.Waiting) error) error {
 	return nil
 }
 
-// each calls f for each row's document.
-func (s *Store) each(ctx context.Context, query string, f func(doc []byte) error) error {
+// each calls f for each row, a name and a document.
+func (s *Store) each(ctx context.Context, query string, f func(name string, doc []byte) error) error {
 	rows, err := s.read.QueryContext(ctx, query)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = rows.Close() }()
 	for rows.Next() {
+		var name string
 		var doc sql.RawBytes
-		if err := rows.Scan(&doc); err != nil {
+		if err := rows.Scan(&name, &doc); err != nil {
 			return err
 		}
-		if err := f(doc); err != nil {
+		if err := f(name, doc); err != nil {
 			return err
 		}
 	}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"strconv"
 
 	"example.com/asr"
@@ -56,14 +55,14 @@ func resumeCommand(do func(*cobra.Command, server.Resuming) error) *cobra.Comman
 
 func (a *app) printResumed(what server.Resuming) error {
 	return a.print(what, func() {
-		fmt.Fprintf(a.out, "%s goes on: its failures so far no longer count.\n", printable(what.Scope))
+		a.line("%s goes on: its failures so far no longer count.", what.Scope)
 	})
 }
 
 func (a *app) printLimits(all []asr.Standing) error {
 	return a.print(all, func() {
 		if len(all) == 0 {
-			fmt.Fprintln(a.out, "Nothing is under way, and nothing waits.")
+			a.line("Nothing is under way, and nothing waits.")
 			return
 		}
 		var rows [][]string
@@ -85,7 +84,7 @@ func (a *app) printLimits(all []asr.Standing) error {
 				if s.Scope == asr.AllRuns {
 					name = s.Scope
 				}
-				fmt.Fprintf(a.out, "  → %s: find out why run %s and those before it failed, then asr limits resume %s\n", printable(s.Name), s.Stopped.Run, printable(name))
+				a.line("  → %s: find out why run %s and those before it failed, then asr limits resume %s", s.Name, s.Stopped.Run, name)
 			}
 		}
 	})
