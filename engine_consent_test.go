@@ -156,7 +156,12 @@ func TestApprovalsAtOnceCarryARunOutOnce(t *testing.T) {
 				errs <- err
 			})
 		}
-		wg.Go(func() { _, err := w.engine.Step(t.Context(), r.ID); errs <- err })
+		wg.Go(func() { // a driver takes steps under a lease
+			if _, err := w.store.Lease(t.Context(), fmt.Sprint("w", i), r.ID, w.clock(), time.Minute); err == nil {
+				_, err := w.engine.Step(t.Context(), r.ID)
+				errs <- errors.Join(err, w.store.Release(t.Context(), r.ID, fmt.Sprint("w", i)))
+			}
+		})
 	}
 	wg.Wait()
 	close(errs)
