@@ -368,9 +368,13 @@ func TestTwoBatchesAtOnceAreOneGrantAndOneRunEach(t *testing.T) {
 	w, c, runs := several(t, wanting(asr.Consent{Rule: "x"}), n)
 	people := []asr.Actor{ada, eve, person(sts + "AWSReservedSSO_Admin_0123/anna")}
 	answers := make([]asr.Answered, len(people))
+	var looks []asr.Look
+	for _, by := range people {
+		looks = append(looks, w.look(asr.Problem{Control: "T.1"}, by))
+	}
 	var wg sync.WaitGroup
 	for i, by := range people {
-		l := w.look(asr.Problem{Control: "T.1"}, by)
+		l := looks[i]
 		wg.Go(func() {
 			a, err := w.engine.Answer(t.Context(), verdict(l, true, by), nil)
 			if err != nil {
