@@ -21,7 +21,7 @@ var may = map[string][]string{
 	"catalog":     {"remedy", "catalog"},
 	"playbook":    {"yamlfile"},
 	"policy":      {"yamlfile"},
-	"accounts":    {"yamlfile"},
+	"accounts":    {"remedy", "yamlfile"},
 	"sessions":    {"remedy"},
 	"configrules": {"remedy"},
 	"trail":       {"remedy"},

@@ -10,7 +10,7 @@ import (
 // Record is one entry of the audit log: append-only, chained by hash within its
 // subject.
 type Record struct {
-	Subject string          `json:"subject"` // a run's id, "finding/<id>" or "asr"
+	Subject string          `json:"subject"` // a run's id, "finding/<id>", a batch's id ("b-…") or "asr"
 	Seq     int64           `json:"seq"`     // from 1, without gaps
 	At      time.Time       `json:"at"`
 	Actor   Actor           `json:"actor"`

@@ -167,6 +167,11 @@ func (e *Engine) asked(ctx context.Context, ask Ask) (Finding, error) {
 // Approve is a verified principal's yes to the plan with the hash. The run goes
 // on with the last that its rule wants. CodeStalePlan if its plan is another by now.
 func (e *Engine) Approve(ctx context.Context, id, hash string, by Actor, note string) (Run, error) {
+	return e.approve(ctx, id, Approval{By: by, Hash: hash, Note: note})
+}
+
+func (e *Engine) approve(ctx context.Context, id string, yes Approval) (Run, error) {
+	by := yes.By
 	return e.update(ctx, id, by, func(b *batch) error {
 		r := b.Run
 		switch {
@@ -176,13 +181,14 @@ func (e *Engine) Approve(ctx context.Context, id, hash string, by Actor, note st
 			return &Error{Code: CodeExpired, Message: "the time to approve it ended at " + r.ExpiresAt.Format(time.RFC3339), Do: "asr remediate starts it again"}
 		case !by.Verified:
 			return &Error{Code: CodeNotAllowed, Message: by.Name + " is not verified", Do: "approve with AWS credentials: the approver is who sts:GetCallerIdentity says"}
-		case r.Plan.Hash != hash:
+		case r.Plan.Hash != yes.Hash:
 			return &Error{Code: CodeStalePlan, Message: "the plan is another by now", Do: "asr runs show " + id + ", then approve what it shows"}
 		}
 		if err := r.admit(by); err != nil {
 			return err
 		}
-		r.Approvals = append(r.yeses(), Approval{By: by, Hash: hash, Note: note, At: b.now})
+		yes.At = b.now
+		r.Approvals = append(r.yeses(), yes)
 		r.Approval = &r.Approvals[len(r.Approvals)-1]
 		b.record("approved", "", r.Approval)
 		if r.Lacks() == 0 {
@@ -194,23 +200,29 @@ func (e *Engine) Approve(ctx context.Context, id, hash string, by Actor, note st
 
 // Reject ends a run that waits for an approval.
 func (e *Engine) Reject(ctx context.Context, id string, by Actor, why string) (Run, error) {
-	return e.cancel(ctx, id, by, "rejected", why)
+	return e.end(ctx, id, by, "rejected", map[string]string{"why": why}, nil)
 }
 
 // Cancel ends a run that has not begun.
 func (e *Engine) Cancel(ctx context.Context, id string, by Actor, why string) (Run, error) {
-	return e.cancel(ctx, id, by, "cancelled", why)
+	return e.end(ctx, id, by, "cancelled", map[string]string{"why": why}, nil)
 }
 
-func (e *Engine) cancel(ctx context.Context, id string, by Actor, event, why string) (Run, error) {
+// end cancels a run that has not begun, if check agrees.
+func (e *Engine) end(ctx context.Context, id string, by Actor, event string, detail map[string]string, check func(*Run) error) (Run, error) {
 	return e.update(ctx, id, by, func(b *batch) error {
 		r := b.Run
+		if check != nil {
+			if err := check(r); err != nil {
+				return err
+			}
+		}
 		if !r.State.Open() || r.State.Begun() && (r.State != StateApplying || r.wrote()) {
 			return &Error{Code: CodeNotAllowed, Message: fmt.Sprintf("run %s is %s: it can't be stopped any more", id, r.State), Do: "asr revert " + id + " puts it back once it has ended"}
 		}
-		r.Error = &Failure{Code: CodeNotAllowed, Message: strings.TrimSuffix(event+" by "+by.Name+": "+why, ": ")}
+		r.Error = &Failure{Code: CodeNotAllowed, Message: strings.TrimSuffix(event+" by "+by.Name+": "+detail["why"], ": ")}
 		r.Rejected = r.Actor.Kind != "person" // what a person asked for, a person may ask for again
-		b.record(event, "", map[string]string{"why": why})
+		b.record(event, "", detail)
 		b.enter(StateCancelled)
 		e.announce(b)
 		b.answer()

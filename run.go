@@ -120,6 +120,8 @@ type Approval struct {
 	Note string    `json:"note,omitempty"`
 	At   time.Time `json:"at"`
 
+	Batch string `json:"batch,omitempty"` // given for a whole problem: its id
+
 	// Requested: they saw the plan when they asked for it, and nobody asked them.
 	// It is no answer to what always asks.
 	Requested bool `json:"requested,omitempty"`

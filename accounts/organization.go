@@ -5,11 +5,13 @@ package accounts
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
 
 	"example.com/asr"
+	"example.com/asr/remedy"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/organizations"
 	"github.com/aws/aws-sdk-go-v2/service/organizations/types"
@@ -24,14 +26,17 @@ type API interface {
 }
 
 const (
-	fresh = time.Hour   // how long an answer holds
-	stuck = time.Minute // how long a refusal does
+	fresh = time.Hour       // how long an answer holds
+	stuck = time.Minute     // how long a refusal does
+	busy  = 5 * time.Second // how long it isn't asked of an account that it had no time for
 )
 
 // Organization asks AWS Organizations and remembers the answers for an hour,
-// refusals for a minute. It may be used by many at once. It implements
-// asr.Accounts.
+// refusals for a minute; what Organizations had no time for it asks again soon.
+// It may be used by many at once. It implements asr.Accounts.
 type Organization struct {
+	Shared Memory // nil: nobody else asks
+
 	api   API
 	clock asr.Clock
 
@@ -55,59 +60,92 @@ func New(api API, clock asr.Clock) *Organization {
 func (o *Organization) Account(ctx context.Context, id string) (asr.Account, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return recall(o, o.accounts, id, func() (a asr.Account, err error) {
-		if a.OUs, err = o.above(ctx, id); err == nil {
+	a, _, err := recall(o, o.accounts, id, busy, func() (a asr.Account, until time.Time, err error) {
+		if a, until, ok := o.told(ctx, id); ok {
+			return a, until, nil
+		}
+		if a.OUs, until, err = o.above(ctx, id); err == nil {
 			a.Tags, err = o.tags(ctx, id)
 		}
-		if err == nil {
-			return a, nil
+		if err != nil {
+			return asr.Account{}, until, refusal(id, err)
 		}
-		return asr.Account{}, &asr.Error{
-			Code: asr.CodeUnavailable, Message: "AWS Organizations doesn't tell of account " + id, Err: err,
-			Do: "allow organizations:ListParents, DescribeOrganizationalUnit and ListTagsForResource, or name a file of accounts with --accounts",
-		}
+		o.tell(ctx, id, a, until)
+		return a, until, nil
 	})
+	return a, err
 }
 
-// recall answers from memory, or finds out and remembers.
-func recall[T any](o *Organization, memory map[string]remembered[T], id string, find func() (T, error)) (T, error) {
+// refusal is why an account isn't known, and what to do about it.
+func refusal(id string, err error) error {
+	err = remedy.Judge(err)
+	no := &asr.Error{
+		Code: asr.Classify(err), Message: "AWS Organizations doesn't tell of account " + id, Err: err,
+		Do: "work in the management account or in one that is a delegated administrator of any service, and allow organizations:ListParents, DescribeOrganizationalUnit and ListTagsForResource; on one machine, a file of accounts (--accounts) does as well",
+	}
+	switch no.Code {
+	case asr.CodeThrottled:
+		no.Do = "wait: it is asked again soon"
+	case asr.CodeInternal:
+		no.Code = asr.CodeAWS
+	}
+	return no
+}
+
+// recall answers from memory, or finds out and remembers, and says until when
+// that holds. An error that asks for patience is remembered as long as wait says.
+func recall[T any](o *Organization, memory map[string]remembered[T], id string, wait time.Duration, find func() (T, time.Time, error)) (T, time.Time, error) {
 	if m, ok := memory[id]; ok && o.clock().Before(m.until) {
-		return m.value, m.err
+		return m.value, m.until, m.err
 	}
-	value, err := find()
-	m := remembered[T]{value, err, o.clock().Add(fresh)}
-	if err != nil {
-		m.until = o.clock().Add(stuck)
+	value, until, err := find()
+	switch code := asr.Classify(remedy.Judge(err)); {
+	case err == nil:
+	case code == asr.CodeThrottled, code == asr.CodeUnavailable, errors.Is(err, context.Canceled):
+		until = o.clock().Add(wait)
+	default:
+		until = o.clock().Add(stuck)
 	}
-	memory[id] = m
-	return value, err
+	memory[id] = remembered[T]{value, err, until}
+	return value, until, err
 }
 
 // above are the ids and names of all that an account or a unit is in, the
-// nearest first, the root last.
-func (o *Organization) above(ctx context.Context, child string) ([]string, error) {
-	return recall(o, o.units, child, func() ([]string, error) {
-		out, err := o.api.ListParents(ctx, &organizations.ListParentsInput{ChildId: &child})
-		if err != nil {
-			return nil, err
+// nearest first, the root last. They hold as long as the first of them that
+// was asked for.
+func (o *Organization) above(ctx context.Context, child string) ([]string, time.Time, error) {
+	return recall(o, o.units, child, 0, func() ([]string, time.Time, error) {
+		until := o.clock().Add(fresh)
+		id, name, top, err := o.parent(ctx, child)
+		if err != nil || top {
+			return []string{id, name}, until, err
 		}
-		if len(out.Parents) != 1 {
-			return nil, fmt.Errorf("%s has %d parents", child, len(out.Parents))
+		rest, soonest, err := o.above(ctx, id)
+		if soonest.Before(until) {
+			until = soonest
 		}
-		id := aws.ToString(out.Parents[0].Id)
-		if out.Parents[0].Type == types.ParentTypeRoot {
-			return []string{id, "Root"}, nil
-		}
-		unit, err := o.api.DescribeOrganizationalUnit(ctx, &organizations.DescribeOrganizationalUnitInput{OrganizationalUnitId: &id})
-		if err != nil {
-			return nil, err
-		}
-		rest, err := o.above(ctx, id)
-		if err != nil {
-			return nil, err
-		}
-		return append([]string{id, aws.ToString(unit.OrganizationalUnit.Name)}, rest...), nil
+		return append([]string{id, name}, rest...), until, err
 	})
+}
+
+// parent is what an account or a unit is in.
+func (o *Organization) parent(ctx context.Context, child string) (id, name string, top bool, err error) {
+	out, err := o.api.ListParents(ctx, &organizations.ListParentsInput{ChildId: &child})
+	if err != nil {
+		return "", "", false, err
+	}
+	if len(out.Parents) != 1 {
+		return "", "", false, fmt.Errorf("%s has %d parents", child, len(out.Parents))
+	}
+	id = aws.ToString(out.Parents[0].Id)
+	if out.Parents[0].Type == types.ParentTypeRoot {
+		return id, "Root", true, nil
+	}
+	unit, err := o.api.DescribeOrganizationalUnit(ctx, &organizations.DescribeOrganizationalUnitInput{OrganizationalUnitId: &id})
+	if err != nil {
+		return "", "", false, err
+	}
+	return id, aws.ToString(unit.OrganizationalUnit.Name), false, nil
 }
 
 func (o *Organization) tags(ctx context.Context, id string) (map[string]string, error) {

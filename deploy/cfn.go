@@ -118,6 +118,11 @@ func isSet(stack awscdk.Stack, condition, parameter string) {
 	awscdk.NewCfnCondition(stack, &condition, &awscdk.CfnConditionProps{Expression: awscdk.Fn_ConditionNot(awscdk.Fn_ConditionEquals(ref(parameter), ""))})
 }
 
+// both is a condition that holds if two others do.
+func both(stack awscdk.Stack, condition, one, other string) {
+	awscdk.NewCfnCondition(stack, &condition, &awscdk.CfnConditionProps{Expression: awscdk.Fn_ConditionAnd(conditionOf(stack, one), conditionOf(stack, other))})
+}
+
 func output(stack awscdk.Stack, id, description string, value *string, condition string) {
 	props := &awscdk.CfnOutputProps{Description: &description, Value: value}
 	o := awscdk.NewCfnOutput(stack, str("Output"+id), props)

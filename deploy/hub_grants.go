@@ -51,6 +51,19 @@ func members() []any {
 		allow("MemberRoles", to, sub("arn:${AWS::Partition}:iam::${AWS::AccountId}:role/asr-member"), nil))}
 }
 
+// organization asks AWS Organizations which units an account is in, and for its
+// tags. Whose account the organization's management is, nobody here knows; the
+// organization's id is AWS's and there once.
+func organization() []any {
+	within := func(kind string) *string {
+		return sub("arn:${AWS::Partition}:organizations::*:" + kind + "/${OrganizationId}/*")
+	}
+	return []any{
+		only("UseOrganizations", allow("Accounts", []string{"organizations:ListParents", "organizations:ListTagsForResource"}, within("account"), nil)),
+		only("UseOrganizations", allow("Units", []string{"organizations:DescribeOrganizationalUnit", "organizations:ListParents"}, within("ou"), nil)),
+	}
+}
+
 // findings reads findings, and updates them. The second API's calls are
 // authorized as the first one's.
 func findings(update bool) []any {

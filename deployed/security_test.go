@@ -174,13 +174,48 @@ func TestTheHubsRolesNameWhatTheyTouch(t *testing.T) {
 				if s.kind != "identity" || on == "*" {
 					continue
 				}
-				if len(parts) < 6 || parts[5] == "*" || parts[2] == "*" || parts[4] == "*" && parts[5] != "role/asr-member" {
+				if len(parts) < 6 || parts[5] == "*" || parts[2] == "*" || parts[4] == "*" && parts[5] != "role/asr-member" && !strings.Contains(parts[5], "/"+orgID+"/") {
 					t.Errorf("%s: %s", s.where(), on)
 				}
 				if parts[4] != "" && parts[4] != "*" && parts[4] != hubAccount {
 					t.Errorf("%s: another account's %s", s.where(), on)
 				}
 			}
+		}
+	}
+}
+
+// Whoever decides asks the hub's own organization, and nobody if that isn't
+// wanted or there is none.
+func TestOnlyWhoDecidesAsksOrganizations(t *testing.T) {
+	t.Parallel()
+	deciders := []string{"ApiRole", "ApplyRole", "IngestRole", "PlanRole", "SyncRole"}
+	for name, row := range map[string]struct {
+		given []string
+		want  []string
+	}{
+		"by default":           {[]string{"OrganizationId=" + orgID}, deciders},
+		"without organization": {nil, nil},
+		"not wanted":           {[]string{"OrganizationId=" + orgID, "AskOrganizations=no"}, nil},
+	} {
+		d := hub(t, row.given...)
+		var may, told []string
+		for _, s := range d.statements() {
+			for _, action := range s.actions() {
+				if strings.HasPrefix(action, "organizations:") && !slices.Contains(may, s.of.id) {
+					may = append(may, s.of.id)
+				}
+			}
+		}
+		for _, f := range d.resources("AWS::Lambda::Function") {
+			if f.properties["Environment"].(obj)["Variables"].(obj)["ASR_ORGANIZATIONS"] == "true" {
+				told = append(told, strings.Replace(f.id, "Function", "Role", 1))
+			}
+		}
+		slices.Sort(may)
+		slices.Sort(told)
+		if !slices.Equal(may, row.want) || !slices.Equal(told, row.want) {
+			t.Errorf("%s: may ask %v, ask %v, want %v", name, may, told, row.want)
 		}
 	}
 }

@@ -49,6 +49,7 @@ type environment struct {
 	external  string
 	topic     string // ARN; outcomes go there
 	v2        bool   // findings come in OCSF
+	asks      bool   // AWS Organizations, about accounts
 	level     slog.Level
 	retention time.Duration // of what has ended; 0: for ever
 	patience  time.Duration // with plans that wait for an approval
@@ -59,7 +60,7 @@ func read(env func(string) string) (e environment, err error) {
 	e = environment{
 		function: env("ASR_FUNCTION"), table: env("ASR_TABLE"), bucket: env("ASR_BUCKET"), secret: env("ASR_VAULT_SECRET"), policy: env("ASR_POLICY"),
 		runs: env("ASR_RUN_MACHINE"), syncs: env("ASR_SYNC_MACHINE"), role: env("ASR_ROLE"), external: env("ASR_EXTERNAL_ID"), topic: env("ASR_TOPIC"),
-		v2: env("ASR_SECURITYHUB_V2") == "true" || env("ASR_SECURITYHUB_V2") == "yes",
+		v2: env("ASR_SECURITYHUB_V2") == "true" || env("ASR_SECURITYHUB_V2") == "yes", asks: env("ASR_ORGANIZATIONS") == "true",
 	}
 	for _, name := range strings.Split(env("ASR_PLAYBOOKS_OFF"), ",") {
 		if name = strings.TrimSpace(name); name != "" {
@@ -130,6 +131,7 @@ func (w *wiring) open(ctx context.Context) (*parts, error) {
 	engine := asr.New(asr.Config{
 		Store: store, Remediations: units, Matcher: chosen{book, w.off}, Policy: p.policy, Vault: v,
 		Rules: configrules.Reader{Dial: s.Dial}, Trail: trail.Reader{Dial: s.Dial}, Channels: []asr.Channel{asr.ChannelOutcome}, Patience: w.patience, Clock: w.Clock, Log: w.log,
+		Accounts: w.accounts(p.policy.NeedsAccounts, store),
 	})
 	starter := &workflow.Starter{Executions: sfn.NewFromConfig(w.AWS), Machine: w.runs, Engine: engine, Store: store, Clock: w.Clock}
 	p.api = server.New(server.Config{Engine: engine, Store: store, Who: handlers.Caller, Drive: starter.Start, Audited: handlers.AuditSetting, Log: w.log})

@@ -99,3 +99,10 @@ func (p *Policy) Params(f asr.Facts) map[string]json.RawMessage {
 	}
 	return nil
 }
+
+// NeedsAccounts reports whether the policy as it is hangs on what an
+// organization knows of accounts.
+func (p *Policy) NeedsAccounts() bool {
+	now, ok := p.current().(interface{ NeedsAccounts() bool })
+	return ok && now.NeedsAccounts()
+}

@@ -20,6 +20,8 @@ import (
 	"example.com/asr/server"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/organizations"
+	orgtypes "github.com/aws/aws-sdk-go-v2/service/organizations/types"
 	"github.com/aws/aws-sdk-go-v2/service/rds"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/securityhub"
@@ -290,6 +292,55 @@ func TestAnApprovalIsGrantedDeniedOrNeverCame(t *testing.T) {
 	p.ok(p.Sweep(t.Context()))
 	if r = p.run(expired, asr.StateCancelled); r.Error.Code != asr.CodeExpired {
 		t.Errorf("the approval that never came: %+v", r.Error)
+	}
+}
+
+// join puts the member account into a unit of the organization, with a tag.
+func (p *play) join(unit string) {
+	p.t.Helper()
+	api := organizations.NewFromConfig(p.Hub)
+	roots, err := api.ListRoots(p.t.Context(), nil)
+	p.ok(err)
+	root := roots.Roots[0].Id
+	outer, err := api.CreateOrganizationalUnit(p.t.Context(), &organizations.CreateOrganizationalUnitInput{ParentId: root, Name: &unit})
+	p.ok(err)
+	inner, err := api.CreateOrganizationalUnit(p.t.Context(), &organizations.CreateOrganizationalUnitInput{ParentId: outer.OrganizationalUnit.Id, Name: aws.String("Inner")})
+	p.ok(err)
+	_, err = api.CreateAccount(p.t.Context(), &organizations.CreateAccountInput{AccountName: aws.String("shop"), Email: aws.String("shop@example.com"), Tags: []orgtypes.Tag{
+		{Key: aws.String("sandbox:account-id"), Value: aws.String(member)}, {Key: aws.String("stage"), Value: aws.String("live")},
+	}})
+	p.ok(err)
+	_, err = api.MoveAccount(p.t.Context(), &organizations.MoveAccountInput{AccountId: aws.String(member), SourceParentId: root, DestinationParentId: inner.OrganizationalUnit.Id})
+	p.ok(err)
+}
+
+// covers: W18
+func TestWhereAnAccountIsDecidesInTheHub(t *testing.T) {
+	p := newPlay(t)
+	byUnit := "version: 1\ndefault: ask\nrules:\n  - {name: by-unit, match: {controls: [S3.5], ous: [Workloads], account_tags: {stage: live}}, mode: auto}\n"
+	p.ok(p.PolicyAround(t.Context(), byUnit, policy, func() error {
+		unknown := p.finding("S3.5", p.bucket("shop-nowhere-yet")) // in no unit that the hub could know of
+		p.send(p.Imported(unknown))
+		if r := p.run(unknown, asr.StateAwaiting); r.Decision.Reason != asr.ReasonFactsMissing {
+			t.Errorf("an account that Organizations doesn't know: %+v", r.Decision)
+		}
+		p.join("Workloads")
+		p.Jump(2 * time.Minute) // a refusal is remembered for one
+		f := p.finding("S3.5", p.bucket("shop-in-unit"))
+		p.send(p.Imported(f))
+		if r := p.run(f, asr.StateVerified); r.Decision.Rule != "by-unit" || !slices.Contains(r.Facts.OUs, "Workloads") || r.Facts.AccountTags["stage"] != "live" {
+			t.Errorf("decided by %+v on %+v", r.Decision, r.Facts)
+		}
+		return nil
+	}))
+	asked := map[string]int{}
+	for _, c := range p.Sandbox.Calls() {
+		if c.Service == "organizations" && c.Principal.Role != "" {
+			asked[c.Operation]++
+		}
+	}
+	if asked["ListTagsForResource"] != 1 || asked["DescribeOrganizationalUnit"] != 2 {
+		t.Errorf("of one account it asked %v", asked)
 	}
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 
 	"example.com/asr"
 	"github.com/spf13/cobra"
@@ -9,14 +10,31 @@ import (
 
 func approveCommand(a *app) *cobra.Command {
 	var why, hash string
+	var all problem
 	cmd := &cobra.Command{
-		Use:   "approve RUN",
-		Short: "Approve the plan of a run that asks, and carry it out",
+		Use:   "approve [RUN]",
+		Short: "Approve the plan of a run that asks, or of all runs of a problem, and carry it out",
 		Long: `Shows the plan of a run that waits, asks, and carries it out. The approver is who
-sts:GetCallerIdentity says; the approval is of exactly the plan that is shown.`,
-		Args: cobra.ExactArgs(1),
+sts:GetCallerIdentity says; the approval is of exactly the plan that is shown.
+
+With --control or --remediation it is about all runs of that problem which ask: it
+shows how many there are where, and each different change once. What can't be put
+back or has a high risk is left out unless it is named. Runs that come meanwhile,
+and plans that change, are left and told.`,
+		Example: `  asr approve r-0123
+  asr approve --control S3.2 --account 222222222222 --why "change 4711"`,
+		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
+			if many, err := all.meant(args); err != nil || many {
+				if err == nil && hash != "" {
+					err = usageError{errors.New("--plan is of one run; --digest is of all that are shown")}
+				}
+				if err != nil {
+					return err
+				}
+				return a.approveProblem(ctx, &all, why)
+			}
 			p, me, err := a.ready(ctx)
 			if err != nil {
 				return err
@@ -47,6 +65,7 @@ sts:GetCallerIdentity says; the approval is of exactly the plan that is shown.`,
 	}
 	cmd.Flags().StringVar(&why, "why", "", "a note for the audit log")
 	cmd.Flags().StringVar(&hash, "plan", "", "hash of the plan that is approved (default: the one that is shown)")
+	all.flags(cmd, "approve")
 	return cmd
 }
 
@@ -70,9 +89,15 @@ func (a *app) see(ctx context.Context, p *parts, id string) (asr.Run, error) {
 
 func rejectCommand(a *app) *cobra.Command {
 	var why string
+	var all problem
 	cmd := &cobra.Command{
-		Use: "reject RUN", Short: "Reject the plan of a run that asks", Args: cobra.ExactArgs(1),
+		Use: "reject [RUN]", Short: "Reject the plan of a run that asks, or of all runs of a problem", Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if many, err := all.meant(args); err != nil {
+				return err
+			} else if many {
+				return a.rejectProblem(cmd.Context(), &all, why)
+			}
 			p, me, err := a.ready(cmd.Context())
 			if err != nil {
 				return err
@@ -88,6 +113,7 @@ func rejectCommand(a *app) *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&why, "why", "", "the reason, for the audit log")
+	all.flags(cmd, "reject")
 	return cmd
 }
 

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 
@@ -77,6 +79,10 @@ func (a *app) examine(ctx context.Context, accounts, regions []string) ([]checke
 		regions = []string{p.hub.Region}
 	}
 	all := hubChecked(ctx, p.hub, accountOf(me.Name))
+	if file := cmp.Or(a.accounts, os.Getenv("ASR_ACCOUNTS")); file == "" && p.policy.NeedsAccounts() {
+		all = append(all, organized(ctx, p.hub, accountOf(me.Name),
+			"work in the management account or in one that is a delegated administrator of any service, allow organizations:ListParents, DescribeOrganizationalUnit and ListTagsForResource, or name a file of accounts with --accounts"))
+	}
 	for _, account := range accounts {
 		good := true
 		for _, region := range regions {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"example.com/asr"
+	"example.com/asr/policy"
 	"example.com/asr/remedy"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
@@ -26,6 +27,7 @@ type hubDoctor struct {
 	outputs, parameters map[string]string
 	resources           []types.StackResourceSummary
 	found               []checked
+	policy              *policy.Policy // nil: there is none that can be read
 }
 
 // examine looks at all parts of a deployment.
@@ -43,7 +45,7 @@ func (d *hubDoctor) examine(ctx context.Context, accounts []string) ([]checked, 
 		return d.found, nil
 	}
 	for _, look := range []func(context.Context){
-		d.functions, d.source, d.queues, d.machines, d.rules, d.table, d.policyFile, d.securityHub, d.killSwitch, d.alarms,
+		d.functions, d.source, d.queues, d.machines, d.rules, d.table, d.policyFile, d.organizations, d.securityHub, d.killSwitch, d.alarms,
 	} {
 		look(ctx)
 	}

@@ -53,6 +53,7 @@ func (d *hubDoctor) lint(where string, text []byte) {
 		d.bad("policy", "it has mistakes, so nothing is decided", err.Error(), asr.Advice(err)+"; check a file with asr policy lint before you upload it")
 		return
 	}
+	d.policy = p
 	context, err := d.lintContext()
 	if err != nil {
 		d.bad("policy", "it can't be linted", err.Error(), asr.Advice(err))

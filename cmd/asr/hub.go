@@ -28,7 +28,7 @@ the stack's output ApiUrl, or named with --api or $ASR_API.`,
 	f := cmd.PersistentFlags()
 	f.StringVar(&h.url, "api", "", "URL of the API (default $ASR_API, or the stack's output ApiUrl)")
 	f.StringVar(&h.stack, "stack", "asr-hub", "name of the hub's stack")
-	cmd.AddCommand(h.runs(), h.show(), h.approve(), h.answer("reject", "Reject the plan of a run that asks"), h.answer("cancel", "End a run that has not begun"),
+	cmd.AddCommand(h.runs(), h.show(), h.approve(), h.reject(), h.answer("cancel", "End a run that has not begun"),
 		h.revert(), h.remediate(), h.findings(), h.audit(), h.killSwitch(), h.limits())
 	return cmd
 }
@@ -109,12 +109,19 @@ func (h *hubCommands) show() *cobra.Command {
 
 func (h *hubCommands) approve() *cobra.Command {
 	var said server.Answer
+	var all problem
 	cmd := &cobra.Command{
-		Use: "approve RUN", Short: "Approve the plan of a run that asks", Args: cobra.ExactArgs(1),
+		Use: "approve [RUN]", Short: "Approve the plan of a run that asks, or of all runs of a problem", Args: cobra.MaximumNArgs(1),
 		Long: `Shows the plan of a run that waits and asks. The approver is who AWS says you are; the
-approval is of exactly the plan that is shown. The hub then carries it out.`,
+approval is of exactly the plan that is shown. The hub then carries it out. With
+--control or --remediation it is about all runs of that problem which ask.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
+			if many, err := all.meant(args); err != nil {
+				return err
+			} else if many {
+				return h.settle(ctx, &all, "approve", approveAll, said.Note)
+			}
 			if said.Hash == "" {
 				var d server.Detail
 				if err := h.ask(ctx, "GET", runPath(args[0], ""), nil, nil, &d); err != nil {
@@ -135,6 +142,7 @@ approval is of exactly the plan that is shown. The hub then carries it out.`,
 	}
 	cmd.Flags().StringVar(&said.Note, "why", "", "a note for the audit log")
 	cmd.Flags().StringVar(&said.Hash, "plan", "", "hash of the plan that is approved (default: the one that is shown)")
+	all.flags(cmd, "approve")
 	return cmd
 }
 
@@ -147,6 +155,25 @@ func (h *hubCommands) say(ctx context.Context, path string, said any) error {
 	return h.print(r, func() {
 		h.line("Run %s is %s. asr hub show %s shows how it goes on.", r.ID, stateText(r), r.ID)
 	})
+}
+
+func (h *hubCommands) reject() *cobra.Command {
+	var all problem
+	cmd := h.answer("reject", "Reject the plan of a run that asks, or of all runs of a problem")
+	one := cmd.RunE
+	cmd.Use, cmd.Args = "reject [RUN]", cobra.MaximumNArgs(1)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		many, err := all.meant(args)
+		switch {
+		case err != nil:
+			return err
+		case !many:
+			return one(cmd, args)
+		}
+		return h.settle(cmd.Context(), &all, "reject", rejectAll, cmd.Flag("why").Value.String())
+	}
+	all.flags(cmd, "reject")
+	return cmd
 }
 
 func (h *hubCommands) answer(what, short string) *cobra.Command {
