@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -131,7 +132,7 @@ func (e *Engine) write(ctx context.Context, b *batch, u Remediation, now, goal j
 	err := u.Write(ctx, r.on(), now, goal)
 	after := e.batch(r, system)
 	if err != nil {
-		return e.writeFailed(ctx, after, u, err, changes)
+		return e.writeFailed(ctx, after, u, err, left, changes)
 	}
 	if after.wait(0); intent.Stalls > 0 {
 		after.wait(min(backoff(100*time.Millisecond, intent.Stalls), 15*time.Second))
@@ -169,16 +170,21 @@ func names(changes []Change) (fields []string) {
 	return fields
 }
 
-// writeFailed looks what a failed write left behind, to end in the right state.
-func (e *Engine) writeFailed(ctx context.Context, b *batch, u Remediation, err error, changes []Change) (Next, error) {
+// writeFailed looks what a failed write left behind, to go on from there or to
+// end in the right state.
+func (e *Engine) writeFailed(ctx context.Context, b *batch, u Remediation, err error, left, changes []Change) (Next, error) {
 	if transient(err) && (b.Run.Tries < maxTries || Classify(err) == CodeKilled) || errors.Is(err, ErrSettling) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return e.trouble(ctx, b, err, StatePartly)
 	}
-	if b.Run.State == StateReverting {
-		return e.revertFailed(ctx, b, u, err)
-	}
 	now, rerr := u.Read(ctx, b.Run.on())
-	if rerr != nil {
+	switch {
+	case rerr == nil && Classify(err) != CodeRefused && moved(now, left, changes):
+		return e.goOn(ctx, b, err)
+	case errors.Is(rerr, ErrSettling), transient(rerr):
+		return e.trouble(ctx, b, rerr, StatePartly)
+	case b.Run.State == StateReverting:
+		return e.revertFailed(ctx, b, u, err)
+	case rerr != nil:
 		return e.fail(ctx, b, StatePartly, err)
 	}
 	if untouched(now, changes) && b.Run.Intent.Stalls == 0 { // a write that was accepted may have changed what the plan has no path for
@@ -189,6 +195,21 @@ func (e *Engine) writeFailed(ctx context.Context, b *batch, u Remediation, err e
 		b.own(left) // undo must know what there is to undo
 	}
 	return e.fail(ctx, b, StatePartly, err)
+}
+
+// moved reports whether something else is left to do than before a write.
+func moved(now json.RawMessage, left, changes []Change) bool {
+	still, _, err := remaining(now, changes)
+	return err == nil && !reflect.DeepEqual(still, left)
+}
+
+// goOn takes the next step after a write that failed and yet changed something:
+// AWS may have carried it out, lost its answer, and refused to do it again.
+func (e *Engine) goOn(ctx context.Context, b *batch, err error) (Next, error) {
+	b.Run.Tries, b.Run.Error = 0, failure(err)
+	b.record("wrote", string(Classify(err)), map[string]any{"token": b.Run.Intent.Token})
+	b.wait(0)
+	return e.commit(ctx, b)
 }
 
 // untouched reports whether no change has been made at all.

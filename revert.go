@@ -96,6 +96,7 @@ func (e *Engine) revert(ctx context.Context, b *batch, u Remediation) (Next, err
 	r := b.Run
 	if r.Intent == nil { // its first step
 		r.Intent = &Intent{At: b.now}
+		r.Tries, r.Error = 0, nil // waiting for the lock was no try
 		b.Locks = LockTake
 		b.record("reverting", "", map[string]any{"fields": names(r.Undo.Changes)})
 		return e.locked(ctx, b, StateReverting)

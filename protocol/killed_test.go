@@ -30,7 +30,11 @@ const (
 func TestMain(m *testing.M) {
 	if folder := os.Getenv(folderVar); folder != "" {
 		n, _ := strconv.Atoi(os.Getenv(lifeVar)) // set by the test
-		if err := live(folder, n); err != nil {
+		do := func() error { return live(folder, n) }
+		if name := os.Getenv(serverVar); name != "" {
+			do = func() error { return serve(folder, name) }
+		}
+		if err := do(); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
@@ -178,17 +182,21 @@ func live(folder string, life int) error {
 
 // fix has a finding of the resource come in, and drives what is due.
 func (p *process) fix(e *asr.Engine, name string) error {
-	_, err := e.Ingest(ctx, []asr.Observation{{
-		ID: "f-" + name, Source: asr.SourceImported, At: noon, Workflow: asr.Workflow{Status: asr.WorkflowNew},
-		Provider: asr.Provider{
-			Account: "111111111111", Region: "eu-west-1", Control: "T.1", Severity: "HIGH", Compliance: asr.ComplianceFailed, RecordState: asr.RecordActive,
-			UpdatedAt: noon, Resources: []asr.Resource{{ID: "arn:aws:test:eu-west-1:111111111111:" + name}},
-		},
-	}})
-	if err != nil {
+	if _, err := e.Ingest(ctx, []asr.Observation{observation(name, noon)}); err != nil {
 		return err
 	}
 	return p.drive(e)
+}
+
+// observation is a report that a resource fails.
+func observation(name string, at time.Time) asr.Observation {
+	return asr.Observation{
+		ID: "f-" + name, Source: asr.SourceImported, At: at, Workflow: asr.Workflow{Status: asr.WorkflowNew},
+		Provider: asr.Provider{
+			Account: "111111111111", Region: "eu-west-1", Control: "T.1", Severity: "HIGH", Compliance: asr.ComplianceFailed, RecordState: asr.RecordActive,
+			UpdatedAt: at, Resources: []asr.Resource{{ID: "arn:aws:test:eu-west-1:111111111111:" + name}},
+		},
+	}
 }
 
 // fixAndUndo does the same as often as it takes, then has it put back.

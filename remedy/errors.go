@@ -3,6 +3,7 @@ package remedy
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"slices"
@@ -63,7 +64,8 @@ func judge(err error) (asr.Code, string) {
 	case errors.As(err, &status) && status.HTTPStatusCode() == http.StatusNotImplemented:
 		return asr.CodeAWS, "what answers is no AWS, or doesn't know the operation"
 	case !errors.As(err, &api):
-		if http5xx || errors.As(err, &network) || errors.Is(err, context.DeadlineExceeded) {
+		brokenOff := errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) // in the middle of an answer, whatever its status
+		if http5xx || brokenOff || errors.As(err, &network) || errors.Is(err, context.DeadlineExceeded) {
 			return asr.CodeUnavailable, "wait; the step is tried again by itself"
 		}
 		return "", ""

@@ -80,7 +80,7 @@ func (s *Sessions) checkIdentity(ctx context.Context, cfg aws.Config, t asr.Targ
 // GetCallerIdentity there all the same.
 func (s *Sessions) checkRegion(ctx context.Context, cfg aws.Config, t asr.Target) Result {
 	_, err := kms.NewFromConfig(cfg).ListKeys(ctx, &kms.ListKeysInput{Limit: aws.Int32(1)})
-	err = guard{s, remedy.Session{Target: t}}.judge(err)
+	err = guard{s: s, rs: remedy.Session{Target: t}, piece: &piece{}}.judge(err)
 	switch err = remedy.Judge(err); asr.Classify(err) {
 	case asr.CodeRegionOff:
 		return Result{"region", t.Region + " is off", err}

@@ -18,8 +18,10 @@ import (
 // guard stands between a session's clients and AWS. It knows actions, not
 // resources: those are for AWS to check against the session's policy.
 type guard struct {
-	s  *Sessions
-	rs remedy.Session
+	s      *Sessions
+	rs     remedy.Session
+	piece  *piece // whose credentials sign
+	direct bool   // no: the hub's own do
 }
 
 func (g guard) install(stack *middleware.Stack) error {
@@ -93,12 +95,19 @@ func (g guard) call(action string, start time.Time, meta middleware.Metadata, er
 	return c
 }
 
-// judge knows one thing that remedy.Judge can't: credentials that STS gave just
-// now are invalid only in a Region that the account has switched off.
+// judge knows what remedy.Judge can't. Credentials that STS gave just now are
+// invalid only in a Region that the account has switched off. Those that have
+// expired by AWS's clock, though not by ours, are got anew by the next try.
 func (g guard) judge(err error) error {
 	var api smithy.APIError
-	if !errors.As(err, &api) {
+	switch {
+	case !errors.As(err, &api):
 		return err
+	case remedy.Is(err, "ExpiredToken", "ExpiredTokenException", "RequestExpired") && g.direct:
+		return hubError(err)
+	case remedy.Is(err, "ExpiredToken", "ExpiredTokenException", "RequestExpired"):
+		g.piece.forget()
+		return &asr.Error{Code: asr.CodeUnavailable, Message: "the session in account " + g.rs.Target.Account + " has expired", Do: "wait; the step is tried again by itself, in a new session; see that this machine's clock is right", Err: err}
 	}
 	off := remedy.Is(err, "UnrecognizedClientException", "InvalidClientTokenId") ||
 		remedy.Is(err, "AuthFailure") && strings.Contains(api.ErrorMessage(), "validate the provided access credentials")

@@ -3,13 +3,16 @@ package sessions
 import (
 	"context"
 	"errors"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
 
 	"example.com/asr"
+	"example.com/asr/remedy"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
+	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
@@ -258,5 +261,90 @@ func TestThrottledCallsAreTriedFiveTimes(t *testing.T) {
 	}
 	if len(c.made()) != 3 || len(st.actions()) != 1 {
 		t.Errorf("%d attempts, journal %v", len(c.made()), st.actions())
+	}
+}
+
+// A step takes longer than its worker may if it waits several times.
+func TestACallThatNobodyAnswersIsGivenUpAndLeftToTheEngine(t *testing.T) {
+	t.Parallel()
+	c, st, over := newCloud(t), &store{}, make(chan struct{})
+	c.hub.HTTPClient, c.hub.RetryMaxAttempts = Client(50*time.Millisecond), 0
+	c.service = func(call) *fault { <-over; return nil }
+	cfg := dial(t, c.sessions(t, st), writing())
+	err := setTopic(t.Context(), cfg)
+	close(over)
+	if err = remedy.Judge(err); asr.Classify(err) != asr.CodeUnavailable || !strings.Contains(asr.Advice(err), "by itself") {
+		t.Errorf("%s: %v", asr.Classify(err), err)
+	}
+	if len(c.made()) != 1 || len(st.calls) != 1 || st.calls[0].Error != string(asr.CodeUnavailable) {
+		t.Errorf("%d calls, journal %+v", len(c.made()), st.calls)
+	}
+}
+
+func TestASessionThatNobodyGivesIsLeftToTheEngine(t *testing.T) {
+	t.Parallel()
+	c, over := newCloud(t), make(chan struct{})
+	c.hub.HTTPClient, c.hub.RetryMaxAttempts, c.hold = Client(50*time.Millisecond), 0, over
+	_, err := c.sessions(t, &store{}).Dial(t.Context(), reading())
+	close(over)
+	if asr.Classify(err) != asr.CodeUnavailable || len(c.tried()) != 2 { // in the target's Region and in the hub's
+		t.Errorf("%s after %d tries: %v", asr.Classify(err), len(c.tried()), err)
+	}
+}
+
+// AWS's clock and ours may differ by hours.
+func TestASessionThatHasExpiredIsOpenedAnewByTheNextTry(t *testing.T) {
+	t.Parallel()
+	for _, f := range []*fault{
+		{403, "ExpiredToken", "The security token included in the request is expired"},
+		{400, "ExpiredTokenException", "The security token included in the request is expired"},
+		{400, "RequestExpired", "Request has expired."},
+	} {
+		t.Run(f.code, func(t *testing.T) {
+			t.Parallel()
+			c := newCloud(t)
+			c.service = func(made call) *fault {
+				if made.Key == "ASIA000000000001" {
+					return f
+				}
+				return nil
+			}
+			s := c.sessions(t, &store{})
+			err := describeKey(t.Context(), dial(t, s, reading()))
+			if asr.Classify(err) != asr.CodeUnavailable || !strings.Contains(err.Error(), "222222222222") || !strings.Contains(asr.Advice(err), "by itself") {
+				t.Errorf("error = %v (%s)", err, asr.Classify(err))
+			}
+			if err := describeKey(t.Context(), dial(t, s, reading())); err != nil || len(c.tried()) != 2 {
+				t.Errorf("after %d sessions: %v", len(c.tried()), err)
+			}
+		})
+	}
+}
+
+func TestOurOwnCredentialsThatHaveExpiredAreSaidToBeSo(t *testing.T) {
+	t.Parallel()
+	expired := &fault{403, "ExpiredToken", "The security token included in the request is expired"}
+	for name, direct := range map[string]bool{"through the member role": false, "with the hub's own credentials": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newCloud(t)
+			c.hub.Credentials = credentials.NewStaticCredentialsProvider("AKIAHUB", "secret", "token")
+			c.sts = func(string, url.Values) *fault { return expired }
+			c.service = func(made call) *fault {
+				if made.Service != "sts" { // who we are could be asked before
+					return expired
+				}
+				return nil
+			}
+			s := c.sessions(t, &store{}, func(cfg *Config) { cfg.Direct = direct })
+			s.self = &asr.Actor{Name: "arn:aws:iam::222222222222:user/jane"}
+			cfg, err := s.Dial(t.Context(), reading())
+			if err == nil {
+				err = describeKey(t.Context(), cfg)
+			}
+			if asr.Classify(err) != asr.CodeDenied || !strings.Contains(err.Error(), "asr's own AWS credentials have expired") || !strings.Contains(asr.Advice(err), "sign in again") {
+				t.Errorf("error = %v (%s)", err, asr.Classify(err))
+			}
+		})
 	}
 }

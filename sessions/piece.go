@@ -140,3 +140,13 @@ func (p *piece) fly(ctx context.Context, f *flight) {
 func (p *piece) lasts(longer time.Duration) bool {
 	return p.creds.HasKeys() && p.creds.Expires.Sub(p.s.cfg.Clock()) > longer
 }
+
+// forget lets the next call assume the role again.
+func (p *piece) forget() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.creds = aws.Credentials{}
+	for _, part := range p.parts {
+		part.forget()
+	}
+}

@@ -2,7 +2,9 @@ package sessions
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"regexp"
 	"slices"
@@ -92,16 +94,28 @@ func (s *Sessions) prepare() {
 		s.hub.Region = asr.Home("aws")
 	}
 	if s.hub.HTTPClient == nil {
-		s.hub.HTTPClient = awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) { t.MaxIdleConnsPerHost = 16 })
+		s.hub.HTTPClient = Client(Patience)
 	}
 	if s.hub.RetryMaxAttempts == 0 {
 		s.hub.RetryMaxAttempts = attempts
 	}
+	s.hub.Retryer = s.retryer
 	version := s.cfg.Version
 	if version == "" {
 		version = "dev"
 	}
 	s.hub.APIOptions = append(slices.Clone(s.hub.APIOptions), awsmiddleware.AddUserAgentKeyValue("asr", version))
+}
+
+// Patience is how long AWS may take to begin an answer. The slowest operations
+// take some seconds; AWS's clients would wait for ever.
+const Patience = 30 * time.Second
+
+// Client is an HTTP client for AWS that gives a call up when nobody answers.
+func Client(patience time.Duration) *awshttp.BuildableClient {
+	return awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) {
+		t.MaxIdleConnsPerHost, t.ResponseHeaderTimeout = 16, patience
+	})
 }
 
 // Dial is a remedy.Dialer. It assumes the member role with the session's grants
@@ -133,14 +147,14 @@ func (s *Sessions) Dial(ctx context.Context, rs remedy.Session) (aws.Config, err
 			return e.piece.credentials(ctx, Action(awsmiddleware.GetServiceID(ctx), awsmiddleware.GetOperationName(ctx)))
 		})
 	}
-	return s.config(rs, e, credentials), nil
+	return s.config(rs, e, credentials, direct), nil
 }
 
-func (s *Sessions) config(rs remedy.Session, e *entry, credentials aws.CredentialsProvider) aws.Config {
+func (s *Sessions) config(rs remedy.Session, e *entry, credentials aws.CredentialsProvider, direct bool) aws.Config {
 	cfg := s.hub.Copy()
 	cfg.Region, cfg.Credentials = rs.Target.Region, credentials
 	cfg.Retryer = func() aws.Retryer { return e.retryer }
-	cfg.APIOptions = append(slices.Clone(cfg.APIOptions), guard{s, rs}.install)
+	cfg.APIOptions = append(slices.Clone(cfg.APIOptions), guard{s, rs, e.piece, direct}.install)
 	if rs.Call.Run != "" {
 		cfg.APIOptions = append(cfg.APIOptions, awsmiddleware.AddUserAgentKeyValue("asr-run", clean(rs.Call.Run)))
 	}
@@ -179,8 +193,21 @@ func (s *Sessions) evict() {
 
 func (s *Sessions) retryer() aws.Retryer {
 	return retry.NewAdaptiveMode(func(o *retry.AdaptiveModeOptions) {
-		o.StandardOptions = append(o.StandardOptions, func(so *retry.StandardOptions) { so.MaxAttempts = s.hub.RetryMaxAttempts })
+		o.StandardOptions = append(o.StandardOptions, func(so *retry.StandardOptions) {
+			so.MaxAttempts = s.hub.RetryMaxAttempts
+			so.Retryables = append([]retry.IsErrorRetryable{retry.IsErrorRetryableFunc(timedOut)}, so.Retryables...)
+		})
 	})
+}
+
+// timedOut leaves it to the engine to try again what nobody answered: to wait
+// for it several times would take longer than a step may.
+func timedOut(err error) aws.Ternary {
+	var network net.Error
+	if errors.As(err, &network) && network.Timeout() {
+		return aws.FalseTernary
+	}
+	return aws.UnknownTernary
 }
 
 var (

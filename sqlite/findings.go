@@ -64,7 +64,7 @@ func (s *Store) Counts(ctx context.Context) (c asr.Counts, err error) {
 func (s *Store) Reject(ctx context.Context, r asr.Rejected) error {
 	doc, err := encode(r)
 	if err == nil {
-		_, err = s.write.ExecContext(ctx, "INSERT OR IGNORE INTO rejected (id, at, doc) VALUES (?, ?, ?)", r.ID, micros(r.At), doc)
+		err = s.exec(ctx, "INSERT OR IGNORE INTO rejected (id, at, doc) VALUES (?, ?, ?)", r.ID, micros(r.At), doc)
 	}
 	if err != nil {
 		return fmt.Errorf("reject: %w", err)

@@ -33,7 +33,7 @@ func (s *Store) scanMessage(rows *sql.Rows) (m asr.Message, err error) {
 
 // Delivered implements asr.Outbox.
 func (s *Store) Delivered(ctx context.Context, id string) error {
-	if _, err := s.write.ExecContext(ctx, "DELETE FROM messages WHERE id = ?", id); err != nil {
+	if err := s.exec(ctx, "DELETE FROM messages WHERE id = ?", id); err != nil {
 		return fmt.Errorf("delivered: %w", err)
 	}
 	return nil
@@ -43,7 +43,7 @@ func (s *Store) Delivered(ctx context.Context, id string) error {
 func (s *Store) Postpone(ctx context.Context, m asr.Message) error {
 	doc, err := s.seal(m, messageDoc(m.ID))
 	if err == nil {
-		_, err = s.write.ExecContext(ctx, "UPDATE messages SET due_at = ?, doc = ? WHERE id = ?", micros(m.DueAt), doc, m.ID)
+		err = s.exec(ctx, "UPDATE messages SET due_at = ?, doc = ? WHERE id = ?", micros(m.DueAt), doc, m.ID)
 	}
 	if err != nil {
 		return fmt.Errorf("postpone: %w", err)

@@ -69,7 +69,7 @@ func (s *Store) Lease(ctx context.Context, worker, id string, now time.Time, ttl
 		return "", asr.ErrNotFound
 	}
 	if err != nil {
-		return "", fmt.Errorf("lease: %w", err)
+		return "", fmt.Errorf("lease: %w", judge(err))
 	}
 	return leased, nil
 }
@@ -90,7 +90,7 @@ func (s *Store) idle(ctx context.Context, now time.Time) (bool, error) {
 
 // Release implements asr.RunStore.
 func (s *Store) Release(ctx context.Context, id, worker string) error {
-	_, err := s.write.ExecContext(ctx, "UPDATE runs SET leased_to = '', leased_until = 0 WHERE id = ? AND leased_to = ?", id, worker)
+	err := s.exec(ctx, "UPDATE runs SET leased_to = '', leased_until = 0 WHERE id = ? AND leased_to = ?", id, worker)
 	if err != nil {
 		return fmt.Errorf("release: %w", err)
 	}

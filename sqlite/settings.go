@@ -20,7 +20,7 @@ func (s *Store) Setting(ctx context.Context, name string) (value string, err err
 
 // SetSetting implements asr.Settings.
 func (s *Store) SetSetting(ctx context.Context, name, value string) error {
-	_, err := s.write.ExecContext(ctx, "INSERT INTO settings (name, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value", name, value)
+	err := s.exec(ctx, "INSERT INTO settings (name, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value", name, value)
 	if err != nil {
 		return fmt.Errorf("setting %s: %w", name, err)
 	}
@@ -31,7 +31,7 @@ func (s *Store) SetSetting(ctx context.Context, name, value string) error {
 func (s *Store) AddCall(ctx context.Context, c asr.APICall) error {
 	doc, err := encode(c)
 	if err == nil {
-		_, err = s.write.ExecContext(ctx, "INSERT INTO calls (run, doc) VALUES (?, ?)", c.Run, doc)
+		err = s.exec(ctx, "INSERT INTO calls (run, doc) VALUES (?, ?)", c.Run, doc)
 	}
 	if err != nil {
 		return fmt.Errorf("add a call: %w", err)

@@ -143,8 +143,33 @@ func is(err error, code int) bool {
 const (
 	codeBusy     = 5
 	codeReadOnly = 8
+	codeIO       = 10
+	codeFull     = 13
 	codeNotADB   = 26
 )
+
+// judge says of an error of writing what people can do about it. Nothing of
+// what failed so was stored.
+func judge(err error) error {
+	told := &asr.Error{Code: asr.CodeUnavailable, Err: err}
+	switch {
+	case is(err, codeFull):
+		told.Message, told.Do = "the disk that asr keeps its data on is full", "make room on it; asr runs resume takes up what doesn't go on by itself"
+	case is(err, codeReadOnly):
+		told.Message, told.Do = "asr's file can't be written", "give asr write access to the file and its folder; asr runs resume takes up what doesn't go on by itself"
+	case is(err, codeIO):
+		told.Message, told.Do = "the disk that asr keeps its data on fails", "look after the disk before anything else; then see asr audit verify"
+	default:
+		return err
+	}
+	return told
+}
+
+// exec runs one statement that writes.
+func (s *Store) exec(ctx context.Context, query string, args ...any) error {
+	_, err := s.write.ExecContext(ctx, query, args...)
+	return judge(err)
+}
 
 // Close waits for what is under way and closes the file.
 func (s *Store) Close() error {
@@ -156,13 +181,13 @@ func (s *Store) Close() error {
 func (s *Store) update(ctx context.Context, f func(tx *sql.Tx) error) error {
 	tx, err := s.write.BeginTx(ctx, nil)
 	if err != nil {
-		return err
+		return judge(err)
 	}
 	defer func() { _ = tx.Rollback() }() // does nothing after Commit
 	if err := f(tx); err != nil {
-		return err
+		return judge(err)
 	}
-	return tx.Commit()
+	return judge(tx.Commit())
 }
 
 // encode keeps all characters and numbers as they are.

@@ -8,6 +8,7 @@ import (
 	"os"
 
 	"example.com/asr/functions"
+	"example.com/asr/sessions"
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/smithy-go/logging"
@@ -24,7 +25,7 @@ func main() {
 }
 
 func run(ctx context.Context) error {
-	cfg, err := config.LoadDefaultConfig(ctx, config.WithLogger(logging.Nop{}))
+	cfg, err := config.LoadDefaultConfig(ctx, config.WithLogger(logging.Nop{}), config.WithHTTPClient(sessions.Client(sessions.Patience)))
 	if err != nil {
 		return err
 	}

@@ -189,7 +189,7 @@ func (a *app) hubConfig(ctx context.Context) (aws.Config, error) {
 	if a.given != nil {
 		return *a.given, nil
 	}
-	options := []func(*config.LoadOptions) error{config.WithLogger(logging.Nop{})}
+	options := []func(*config.LoadOptions) error{config.WithLogger(logging.Nop{}), config.WithHTTPClient(sessions.Client(sessions.Patience))}
 	if a.region != "" {
 		options = append(options, config.WithRegion(a.region))
 	}

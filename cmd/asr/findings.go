@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"slices"
 	"strings"
@@ -14,6 +15,7 @@ import (
 	"example.com/asr"
 	"example.com/asr/remedy"
 	"example.com/asr/securityhub"
+	"example.com/asr/worker"
 	"github.com/spf13/cobra"
 )
 
@@ -164,7 +166,8 @@ func (a *app) watchFindings(ctx context.Context, p *parts, filter securityhub.Fi
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	if !only {
-		pool.Go(func() { _ = p.pool.Serve(ctx) }) // it fails never, and ends with ctx
+		served := worker.New(worker.Config{Engine: p.engine, Store: p.store, Reporter: securityhub.NewReporter(p.hub), Log: slog.New(slog.NewTextHandler(a.errs, nil))})
+		pool.Go(func() { _ = served.Serve(ctx) }) // it fails never, and ends with ctx; nobody else would tell of a store in trouble
 	}
 	for ctx.Err() == nil {
 		var total intake
