@@ -10,7 +10,7 @@ import (
 const date = "2006-01-02"
 
 func (r *reader) exception(n *yaml.Node, at string) Exception {
-	x := Exception{Rule: Rule{Line: n.Line, Mode: asr.ModeOff}}
+	x := Exception{Rule: Rule{field: at, Place: r.place(n), Mode: asr.ModeOff}}
 	text := func(into *string) func(string, *yaml.Node) {
 		return func(at string, n *yaml.Node) { *into = r.Text(n, at) }
 	}
@@ -62,9 +62,9 @@ func (l *linter) exceptions(p *Policy) {
 		switch {
 		case now.IsZero():
 		case x.expired(now):
-			l.add("warning", x.Line, "renew it, or remove it", "it expired on %s and holds nothing back any more", x.lastDay())
+			l.add("warning", x.Place, "renew it, or remove it", "it expired on %s and holds nothing back any more", x.lastDay())
 		case x.expired(now.Add(soon)):
-			l.add("warning", x.Line, "ask "+x.Owner+" whether it is still needed", "it expires on %s", x.lastDay())
+			l.add("warning", x.Place, "ask "+x.Owner+" whether it is still needed", "it expires on %s", x.lastDay())
 		}
 	}
 }

@@ -160,16 +160,33 @@ func (a *app) openBook() (*playbook.Book, error) {
 	return playbook.Load(dirs...)
 }
 
-// openPolicy loads the policy; a file that was named must be there.
+// openPolicy loads the policy, nil if there is none.
 func (a *app) openPolicy(dir string) (*policy.Policy, error) {
-	file := cmp.Or(a.policyFile, os.Getenv("ASR_POLICY"))
-	if file == "" {
-		file = filepath.Join(dir, "policy.yaml")
-		if _, err := os.Stat(file); errors.Is(err, os.ErrNotExist) {
-			return nil, nil
+	path, err := a.policyPath(dir)
+	if path == "" || err != nil {
+		return nil, err
+	}
+	return policy.Load(path)
+}
+
+// policyPath is where the policy is: a file or a folder. What was named must be
+// there; "" if nothing is named and the data folder has none.
+func (a *app) policyPath(dir string) (string, error) {
+	if path := cmp.Or(a.policyFile, os.Getenv("ASR_POLICY")); path != "" {
+		return path, nil
+	}
+	found := ""
+	for _, name := range []string{"policy.yaml", "policy"} {
+		path := filepath.Join(dir, name)
+		switch _, err := os.Stat(path); {
+		case errors.Is(err, os.ErrNotExist):
+		case found != "":
+			return "", &asr.Error{Code: asr.CodeBadInput, Message: "there are two policies: " + found + " and " + path, Do: "remove one, or name the one to use with --policy"}
+		default:
+			found = path
 		}
 	}
-	return policy.Load(file)
+	return found, nil
 }
 
 // openAccounts is the file of accounts, if one is named, else Organizations for

@@ -18,7 +18,7 @@ func policyCommand(a *app) *cobra.Command {
 
 func policyLint(a *app) *cobra.Command {
 	return &cobra.Command{
-		Use: "lint [FILE]", Short: "Find what a policy doesn't do as it seems to say", Args: cobra.MaximumNArgs(1),
+		Use: "lint [POLICY]", Short: "Find what a policy doesn't do as it seems to say", Args: cobra.MaximumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if len(args) == 1 {
 				a.policyFile = args[0]
@@ -84,7 +84,7 @@ func (a *app) lintContext() (policy.LintContext, error) {
 
 func (a *app) printProblems(problems []policy.Problem) {
 	for _, p := range problems {
-		fmt.Fprintf(a.out, "line %d, rule %s: %s: %s\n  → %s\n", p.Line, p.Rule, p.Severity, p.Message, p.Do)
+		fmt.Fprintf(a.out, "%s: %s: rule %s: %s\n  → %s\n", p.Where(), p.Severity, p.Rule, p.Message, p.Do)
 	}
 	if len(problems) == 0 {
 		fmt.Fprintln(a.out, "No problems found.")
