@@ -29,7 +29,7 @@ var may = map[string][]string{
 	"audit":       {},
 	"render":      {"playbook", "sessions"},
 	"deployed":    {"configrules", "render", "ssmdoc"},
-	"gen":         {"catalog", "cost", "deployed", "playbook", "render", "workflow"},
+	"gen":         {"catalog", "cost", "deployed", "playbook", "policy", "render", "workflow"},
 	"securityhub": {},
 	"ssmdoc":      {"playbook", "remedy"},
 	"workflow":    {},

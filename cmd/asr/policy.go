@@ -12,8 +12,18 @@ import (
 
 func policyCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{Use: "policy", Short: "Check the policy, and explain its decisions"}
-	cmd.AddCommand(policyLint(a), policyExplain(a))
+	cmd.AddCommand(policyLint(a), policyExplain(a), policySchema(a))
 	return cmd
+}
+
+func policySchema(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use: "schema", Short: "Print the JSON Schema of policy files, for editors", Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			_, err := a.out.Write(policy.Schema())
+			return err
+		},
+	}
 }
 
 func policyLint(a *app) *cobra.Command {
