@@ -39,6 +39,7 @@ var may = map[string][]string{
 	"functions":   {"*"},
 	"rehearsal":   {"*"},
 	"notify":      {"remedy"},
+	"bench":       {"*"},
 	"cmd":         {"*"},
 }
 

@@ -237,16 +237,14 @@ func stricter(a, b asr.Mode) int { return slices.Index(strictness, a) - slices.I
 
 // try holds a rule against the facts; missing are those that it hangs on.
 func (r *Rule) try(f asr.Facts, tell bool) (s Step, missing []string) {
-	match, not := r.Match.against(f, tell), r.Not.against(f, tell)
+	match := r.Match.against(f, tell)
 	s = Step{Rule: r.Name, Place: r.Place, Result: all(match)}
-	for _, c := range match {
-		s.Why = append(s.Why, c.why)
+	if s.Result == No && !tell { // as of most rules of a long policy
+		return s, nil
 	}
-	for _, c := range not {
-		s.Why = append(s.Why, "not "+c.why)
-	}
-	if len(s.Why) == 0 {
-		s.Why = []string{"it has no conditions"}
+	not := r.Not.against(f, tell)
+	if tell {
+		s.Why = whys(match, not)
 	}
 	if len(not) > 0 && s.Result != No {
 		s.Result = min2(s.Result, opposite(all(not)))
@@ -260,6 +258,20 @@ func (r *Rule) try(f asr.Facts, tell bool) (s Step, missing []string) {
 		}
 	}
 	return s, missing
+}
+
+// whys tells of all checks.
+func whys(match, not []check) (all []string) {
+	for _, c := range match {
+		all = append(all, c.why)
+	}
+	for _, c := range not {
+		all = append(all, "not "+c.why)
+	}
+	if len(all) == 0 {
+		return []string{"it has no conditions"}
+	}
+	return all
 }
 
 func opposite(r Result) Result {
