@@ -26,13 +26,11 @@ func (r *reader) exception(n *yaml.Node, at string) Exception {
 			}
 		},
 	})
-	if n.Kind == yaml.MappingNode {
-		r.need(n, at, "name", "give the exception a name: decisions are told by it")
-		r.need(n, at, "reason", "say why it is excepted")
-		r.need(n, at, "owner", "say who answers for it")
-		r.need(n, at, "expires", "write the last day on which it holds, such as 2027-03-31")
-		r.need(n, at, "match", "say what it excepts")
-	}
+	r.need(n, at, "name", "give the exception a name: decisions are told by it")
+	r.need(n, at, "reason", "say why it is excepted")
+	r.need(n, at, "owner", "say who answers for it")
+	r.need(n, at, "expires", "write the last day on which it holds, such as 2027-03-31")
+	r.need(n, at, "match", "say what it excepts")
 	return x
 }
 

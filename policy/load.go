@@ -25,7 +25,7 @@ func Load(path string) (*Policy, error) {
 	}
 	r := newReader(path)
 	for _, file := range files {
-		if err := r.open(file); err != nil {
+		if err := r.open(file, r.file); err != nil {
 			return nil, err
 		}
 	}
@@ -36,7 +36,7 @@ func Load(path string) (*Policy, error) {
 // *asr.Error with CodeBadInput, joined, one per mistake.
 func Parse(name string, in io.Reader) (*Policy, error) {
 	r := newReader(name)
-	if err := r.read(name, in); err != nil {
+	if err := r.read(name, in, r.file); err != nil {
 		return nil, err
 	}
 	return r.done()
@@ -47,22 +47,23 @@ func newReader(name string) *reader {
 	return &reader{Reader: yamlfile.Reader{Columns: true}, policy: p}
 }
 
-func (r *reader) open(file string) error {
+// open reads a file and has it taken apart.
+func (r *reader) open(file string, take func(text []byte)) error {
 	f, err := os.Open(file)
 	if err != nil {
 		return unreadable(err)
 	}
 	defer f.Close() // only read
-	return r.read(file, f)
+	return r.read(file, f, take)
 }
 
-func (r *reader) read(name string, in io.Reader) error {
+func (r *reader) read(name string, in io.Reader, take func(text []byte)) error {
 	text, err := io.ReadAll(io.LimitReader(in, yamlfile.MaxSize+1))
 	if err != nil {
 		return unreadable(err)
 	}
 	r.File = name
-	r.file(text)
+	take(text)
 	return nil
 }
 

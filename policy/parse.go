@@ -113,16 +113,14 @@ func (r *reader) rule(n *yaml.Node, at string) Rule {
 			})
 		},
 	})
-	if n.Kind == yaml.MappingNode {
-		r.need(n, at, "name", "give the rule a name: decisions are told by it")
-		r.need(n, at, "mode", "say what the rule allows: "+strings.Join(modes, ", "))
-	}
+	r.need(n, at, "name", "give the rule a name: decisions are told by it")
+	r.need(n, at, "mode", "say what the rule allows: "+strings.Join(modes, ", "))
 	return rule
 }
 
 func (r *reader) need(n *yaml.Node, at, field, do string) {
-	if yamlfile.Child(n, field) == nil {
-		r.Fail(n, at+"."+field, "missing", do)
+	if n.Kind == yaml.MappingNode && yamlfile.Child(n, field) == nil {
+		r.Fail(n, strings.TrimPrefix(at+"."+field, "."), "missing", do)
 	}
 }
 

@@ -58,6 +58,7 @@ type parts struct {
 	policy   *policy.Policy // nil: there is none
 	sessions *sessions.Sessions
 	hub      aws.Config
+	config   asr.Config // the engine's
 	engine   *asr.Engine
 	pool     *worker.Pool
 	units    []asr.Remediation
@@ -103,9 +104,10 @@ func (a *app) open(ctx context.Context) (*parts, error) {
 	if p.policy != nil {
 		c.Policy = p.policy
 	}
-	if c.Accounts, err = a.openAccounts(p); err != nil {
+	if c.Accounts, err = a.openAccounts(p, p.policy.NeedsAccounts()); err != nil {
 		return nil, err
 	}
+	p.config = c
 	p.engine = asr.New(c)
 	p.pool = worker.New(worker.Config{Engine: p.engine, Store: p.store, Reporter: securityhub.NewReporter(p.hub)})
 	a.parts = p
@@ -189,13 +191,13 @@ func (a *app) policyPath(dir string) (string, error) {
 	return found, nil
 }
 
-// openAccounts is the file of accounts, if one is named, else Organizations for
-// a policy that asks for accounts' OUs or tags.
-func (a *app) openAccounts(p *parts) (asr.Accounts, error) {
+// openAccounts is the file of accounts, if one is named, else Organizations, if
+// it is needed.
+func (a *app) openAccounts(p *parts, needed bool) (asr.Accounts, error) {
 	if file := cmp.Or(a.accounts, os.Getenv("ASR_ACCOUNTS")); file != "" {
 		return accounts.Load(file)
 	}
-	if p.policy.NeedsAccounts() {
+	if needed {
 		return accounts.New(organizations.NewFromConfig(p.hub), time.Now), nil
 	}
 	return nil, nil

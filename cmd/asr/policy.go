@@ -11,8 +11,8 @@ import (
 )
 
 func policyCommand(a *app) *cobra.Command {
-	cmd := &cobra.Command{Use: "policy", Short: "Check the policy, and explain its decisions"}
-	cmd.AddCommand(policyLint(a), policyExplain(a), policySchema(a))
+	cmd := &cobra.Command{Use: "policy", Short: "Check and test the policy, explain its decisions, try another one"}
+	cmd.AddCommand(policyLint(a), policyExplain(a), policyTest(a), policyReplay(a), policyDiff(a), policySchema(a))
 	return cmd
 }
 
