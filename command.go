@@ -93,18 +93,11 @@ func (e *Engine) Explain(ctx context.Context, ask Ask) (Facts, Decision, error) 
 	if err != nil {
 		return Facts{}, Decision{}, err
 	}
-	w, d := e.understand(ctx, f, request{params: ask.Params})
-	if d.Mode != "" {
-		return w.facts, d, nil
+	j, err := e.weigh(ctx, f, request{params: ask.Params})
+	if d, ok := f.settled(); ok {
+		j.Decision = d
 	}
-	last, err := e.c.Store.LastRun(ctx, claimKey(w.unit.Spec.ID, w.target, w.params))
-	if err != nil && !errors.Is(err, ErrNotFound) {
-		return w.facts, d, err
-	}
-	if d = e.decide(w, request{}); err == nil && d.Mode != ModeOff {
-		d = e.remember(d, &last, f, request{})
-	}
-	return w.facts, d, nil
+	return j.Facts, j.Decision, err
 }
 
 // ofRun keeps the records of the run's own chain: without a finding there is

@@ -46,27 +46,10 @@ type work struct {
 // consider decides what is done about a failing finding and starts it, or joins
 // what is going on.
 func (e *Engine) consider(ctx context.Context, f *Finding, b *Batch, req request) error {
-	w, d := e.understand(ctx, *f, req)
-	if d.Mode == "" {
-		d = e.decide(w, req)
+	w, d, last, err := e.judge(ctx, *f, req)
+	if err != nil {
+		return err
 	}
-	var last *Run
-	if d.Mode != ModeOff {
-		r, err := e.c.Store.LastRun(ctx, claimKey(w.unit.Spec.ID, w.target, w.params))
-		if f.Run != "" && (err != nil || !r.State.Open()) { // its claim moved when it was resolved, or it was rejected
-			if own, oerr := e.c.Store.Run(ctx, f.Run); oerr == nil && (err != nil || own.CreatedAt.After(r.CreatedAt)) {
-				r, err = own, nil
-			}
-		}
-		switch {
-		case err == nil && r.Remediation == w.unit.Spec.ID:
-			last = &r
-		case err != nil && !errors.Is(err, ErrNotFound):
-			return err
-		}
-		d = e.remember(d, last, *f, req)
-	}
-	d.At = e.now()
 	if err := e.decided(ctx, f, b, d, req.actor); err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -101,6 +102,7 @@ func (noPolicy) Limits() Limits                          { return DefaultLimits(
 // guarded seals the secrets in all that a remediation says and opens those in
 // all that it is told.
 func (r Remediation) guarded(v Vault) Remediation {
+	r.Spec.patterns = sync.OnceValue(r.Spec.compile)
 	read, want, write, resolve := r.Read, r.Want, r.Write, r.Resolve
 	r.Resolve = func(ctx context.Context, on On) (t Target, err error) {
 		defer r.survive(&err)

@@ -61,16 +61,17 @@ func (e *Engine) observe(ctx context.Context, o Observation, in *Intake) error {
 		return nil
 	}
 	b := Batch{}
+	rest, settled := f.settled()
 	reopened := workflow && f.Status == WorkflowNew && (was == WorkflowSuppressed || was == WorkflowResolved)
 	echo := workflow && !provider && f.Echo()
 	switch {
 	case asked:
 		err = e.consider(ctx, &f, &b, e.console(o))
 	case !f.Failing():
-		err = e.close(ctx, &f, &b)
+		err = e.close(ctx, &f, &b, rest)
 	case echo:
-	case f.Status == WorkflowSuppressed, f.Status == WorkflowResolved && f.Outcome != OutcomeFixed && f.Outcome != OutcomeStillFailed:
-		err = e.standDown(ctx, &f, &b)
+	case settled && rest.Reason != ReasonFixed: // obey the person who suppressed or resolved it
+		err = e.withdraw(ctx, &f, &b, rest)
 	case f.Outcome == OutcomeFixed && !reopened:
 		e.stillFailing(&f, &b)
 	case provider || reopened:
@@ -130,7 +131,7 @@ func (e *Engine) decided(ctx context.Context, f *Finding, b *Batch, d Decision, 
 }
 
 // close ends what is going on for a finding that fails no more.
-func (e *Engine) close(ctx context.Context, f *Finding, b *Batch) error {
+func (e *Engine) close(ctx context.Context, f *Finding, b *Batch, d Decision) error {
 	switch {
 	case f.Compliance == CompliancePassed && (f.Outcome == OutcomeFixed || f.Outcome == OutcomeStillFailed):
 		f.Outcome = OutcomeConfirmed
@@ -138,22 +139,13 @@ func (e *Engine) close(ctx context.Context, f *Finding, b *Batch) error {
 	case f.Outcome == OutcomeConfirmed:
 		return nil
 	}
-	if err := e.withdraw(ctx, f, b, Decision{Mode: ModeOff, Reason: ReasonNotFailing, Why: "the check passes, or the finding is archived"}); err != nil {
+	if err := e.withdraw(ctx, f, b, d); err != nil {
 		return err
 	}
 	if f.Outcome != OutcomeRunning { // a run that has begun ends by itself
 		f.Outcome = OutcomeClosed
 	}
 	return nil
-}
-
-// standDown obeys a person who suppressed or resolved a finding.
-func (e *Engine) standDown(ctx context.Context, f *Finding, b *Batch) error {
-	reason := ReasonSuppressed
-	if f.Status == WorkflowResolved {
-		reason = ReasonResolved
-	}
-	return e.withdraw(ctx, f, b, Decision{Mode: ModeOff, Reason: reason, Why: "somebody set the finding's workflow status to " + f.Status})
 }
 
 // withdraw takes a finding out of its run. A run that nobody else wants and

@@ -45,6 +45,8 @@ type Spec struct {
 	Settle      time.Duration `json:"settle"`          // between the two reads of a verification
 	Reevaluates time.Duration `json:"reevaluates"`     // how long Security Hub may take to see the fix; 0: 24 h
 	Wakes       bool          `json:"wakes,omitempty"` // an event tells when it has settled: who gets events needs to look only seldom
+
+	patterns func() []*regexp.Regexp // Resources, compiled once; nil: not within an engine
 }
 
 // Grant is IAM actions allowed on one resource pattern, such as

@@ -143,7 +143,11 @@ func (s Spec) Locate(account, region string, r Resource) (Target, error) {
 		t.ID = "AWS::::Account:" + account
 		return t, nil
 	}
-	for _, pattern := range s.Resources {
+	patterns := s.patterns
+	if patterns == nil {
+		patterns = s.compile
+	}
+	for _, pattern := range patterns() {
 		if found, ok := match(pattern, r.ID); ok {
 			return s.accept(t, found)
 		}
@@ -181,16 +185,22 @@ func (s Spec) accept(t, found Target) (Target, error) {
 
 var accountID = regexp.MustCompile(`^\d{12}$`)
 
-// match takes a pattern apart as Expand puts it together.
-func match(pattern, id string) (t Target, ok bool) {
-	expr := regexp.QuoteMeta(pattern)
-	for hole, re := range map[string]string{"partition": `aws[a-z-]*`, "region": `[a-z0-9-]*`, "account": `\d*`, "name": `.+`} {
-		expr = strings.Replace(expr, `\{`+hole+`\}`, `(?P<`+hole+`>`+re+`)`, 1)
+// compile makes expressions of the patterns of resources.
+func (s Spec) compile() (all []*regexp.Regexp) {
+	for _, pattern := range s.Resources {
+		expr := regexp.QuoteMeta(pattern)
+		for hole, re := range map[string]string{"partition": `aws[a-z-]*`, "region": `[a-z0-9-]*`, "account": `\d*`, "name": `.+`} {
+			expr = strings.Replace(expr, `\{`+hole+`\}`, `(?P<`+hole+`>`+re+`)`, 1)
+		}
+		if re, err := regexp.Compile("^" + expr + "$"); err == nil {
+			all = append(all, re)
+		}
 	}
-	re, err := regexp.Compile("^" + expr + "$")
-	if err != nil {
-		return t, false
-	}
+	return all
+}
+
+// match takes an id apart as Expand puts it together.
+func match(re *regexp.Regexp, id string) (t Target, ok bool) {
 	m := re.FindStringSubmatch(id)
 	if m == nil {
 		return t, false

@@ -25,10 +25,15 @@ func main() {
 }
 
 func run(ctx context.Context) error {
-	rows, err := functions(ctx)
+	rows, err := replays(ctx)
 	if err != nil {
 		return err
 	}
+	more, err := functions(ctx)
+	if err != nil {
+		return err
+	}
+	rows = append(rows, more...)
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(w, "what\tvalue\tlimit\t")
 	var broken error

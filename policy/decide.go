@@ -20,8 +20,8 @@ type Explanation struct {
 
 // Step is one rule tried.
 type Step struct {
-	Rule   string   `json:"rule"`
-	Line   int      `json:"line"`
+	Rule string `json:"rule"`
+	Place
 	Result Result   `json:"result"`
 	Why    []string `json:"why"` // key by key
 }
@@ -30,7 +30,7 @@ type Step struct {
 func (e Explanation) String() string {
 	var b strings.Builder
 	for _, s := range e.Steps { // names are what somebody wrote
-		b.WriteString(asr.Line(fmt.Sprintf("%-7s  %s (line %d): %s", s.Result, s.Rule, s.Line, strings.Join(s.Why, "; "))) + "\n")
+		b.WriteString(asr.Line(fmt.Sprintf("%-7s  %s (%s): %s", s.Result, s.Rule, s.Where(), strings.Join(s.Why, "; "))) + "\n")
 	}
 	b.WriteString(asr.Line(fmt.Sprintf("%s, %s: %s", e.Decision.Mode, e.Decision.Reason, e.Decision.Why)) + "\n")
 	return b.String()
@@ -65,7 +65,7 @@ func (p *Policy) explain(f asr.Facts, tell bool) Explanation {
 		if !x.expired(f.At) {
 			e.Steps = append(e.Steps, c.enter(&x.Rule, x, f, tell))
 		} else if tell {
-			e.Steps = append(e.Steps, Step{x.Name, x.Line, No, []string{"it expired on " + x.lastDay()}})
+			e.Steps = append(e.Steps, Step{x.Name, x.Place, No, []string{"it expired on " + x.lastDay()}})
 		}
 	}
 	for i := range p.Rules {
@@ -184,15 +184,15 @@ func (p *Policy) settle(c contest, console bool) asr.Decision {
 		x := c.exception
 		return asr.Decision{
 			Mode: asr.ModeOff, Reason: asr.ReasonException, Rule: x.Name,
-			Why: fmt.Sprintf("the exception %s (%s:%d) of %s holds until %s: %s", x.Name, p.File, x.Line, x.Owner, x.lastDay(), x.Reason),
+			Why: fmt.Sprintf("the exception %s (%s) of %s holds until %s: %s", x.Name, x.Where(), x.Owner, x.lastDay(), x.Reason),
 		}
 	case c.winner != nil:
 		return asr.Decision{
 			Mode: c.winner.Mode, Reason: asr.ReasonRule, Rule: c.winner.Name,
-			Why: fmt.Sprintf("the rule %s (%s:%d) says %s", c.winner.Name, p.File, c.winner.Line, c.winner.Mode),
+			Why: fmt.Sprintf("the rule %s (%s) says %s", c.winner.Name, c.winner.Where(), c.winner.Mode),
 		}
 	}
-	return asr.Decision{Mode: p.Default, Reason: asr.ReasonNoRule, Why: fmt.Sprintf("no rule of %s matches, and its default is %s", p.File, p.Default)}
+	return asr.Decision{Mode: p.Default, Reason: asr.ReasonNoRule, Why: fmt.Sprintf("no rule of %s matches, and its default%s is %s", p.File, p.at("default"), p.Default)}
 }
 
 // console is what a custom action does, unless a rule may say off.
@@ -207,17 +207,25 @@ func (p *Policy) console(c contest, modes []asr.Mode) (asr.Decision, bool) {
 	if p.Console == asr.ModeAuto {
 		says = "run"
 	}
-	return asr.Decision{Mode: p.Console, Reason: asr.ReasonConsoleAction, Why: fmt.Sprintf("it was asked for in the console, and console_action in %s is %s", p.File, says)}, true
+	return asr.Decision{Mode: p.Console, Reason: asr.ReasonConsoleAction, Why: fmt.Sprintf("it was asked for in the console, and console_action of %s%s is %s", p.File, p.at("console_action"), says)}, true
+}
+
+// at is where the policy says something itself; "" if it doesn't.
+func (p *Policy) at(field string) string {
+	if place, ok := p.said[field]; ok {
+		return " (" + place.Where() + ")"
+	}
+	return ""
 }
 
 func (c contest) undecided(mode asr.Mode) asr.Decision {
 	missing := slices.Compact(slices.Sorted(slices.Values(c.missing)))
 	var rules []string
 	for _, r := range c.maybe {
-		rules = append(rules, r.Name)
+		rules = append(rules, r.Name+" ("+r.Where()+")")
 	}
 	return asr.Decision{
-		Mode: mode, Reason: asr.ReasonFactsMissing, Rule: rules[0], Missing: missing,
+		Mode: mode, Reason: asr.ReasonFactsMissing, Rule: c.maybe[0].Name, Missing: missing,
 		Why: fmt.Sprintf("%s not known, and %s might decide: the strictest that may hold is %s", strings.Join(missing, ", "), strings.Join(rules, ", "), mode),
 	}
 }
@@ -229,16 +237,14 @@ func stricter(a, b asr.Mode) int { return slices.Index(strictness, a) - slices.I
 
 // try holds a rule against the facts; missing are those that it hangs on.
 func (r *Rule) try(f asr.Facts, tell bool) (s Step, missing []string) {
-	match, not := r.Match.against(f, tell), r.Not.against(f, tell)
-	s = Step{Rule: r.Name, Line: r.Line, Result: all(match)}
-	for _, c := range match {
-		s.Why = append(s.Why, c.why)
+	match := r.Match.against(f, tell)
+	s = Step{Rule: r.Name, Place: r.Place, Result: all(match)}
+	if s.Result == No && !tell { // as of most rules of a long policy
+		return s, nil
 	}
-	for _, c := range not {
-		s.Why = append(s.Why, "not "+c.why)
-	}
-	if len(s.Why) == 0 {
-		s.Why = []string{"it has no conditions"}
+	not := r.Not.against(f, tell)
+	if tell {
+		s.Why = whys(match, not)
 	}
 	if len(not) > 0 && s.Result != No {
 		s.Result = min2(s.Result, opposite(all(not)))
@@ -252,6 +258,20 @@ func (r *Rule) try(f asr.Facts, tell bool) (s Step, missing []string) {
 		}
 	}
 	return s, missing
+}
+
+// whys tells of all checks.
+func whys(match, not []check) (all []string) {
+	for _, c := range match {
+		all = append(all, c.why)
+	}
+	for _, c := range not {
+		all = append(all, "not "+c.why)
+	}
+	if len(all) == 0 {
+		return []string{"it has no conditions"}
+	}
+	return all
 }
 
 func opposite(r Result) Result {

@@ -10,7 +10,7 @@ import (
 const date = "2006-01-02"
 
 func (r *reader) exception(n *yaml.Node, at string) Exception {
-	x := Exception{Rule: Rule{Line: n.Line, Mode: asr.ModeOff}}
+	x := Exception{Rule: Rule{field: at, Place: r.place(n), Mode: asr.ModeOff}}
 	text := func(into *string) func(string, *yaml.Node) {
 		return func(at string, n *yaml.Node) { *into = r.Text(n, at) }
 	}
@@ -26,13 +26,11 @@ func (r *reader) exception(n *yaml.Node, at string) Exception {
 			}
 		},
 	})
-	if n.Kind == yaml.MappingNode {
-		r.need(n, at, "name", "give the exception a name: decisions are told by it")
-		r.need(n, at, "reason", "say why it is excepted")
-		r.need(n, at, "owner", "say who answers for it")
-		r.need(n, at, "expires", "write the last day on which it holds, such as 2027-03-31")
-		r.need(n, at, "match", "say what it excepts")
-	}
+	r.need(n, at, "name", "give the exception a name: decisions are told by it")
+	r.need(n, at, "reason", "say why it is excepted")
+	r.need(n, at, "owner", "say who answers for it")
+	r.need(n, at, "expires", "write the last day on which it holds, such as 2027-03-31")
+	r.need(n, at, "match", "say what it excepts")
 	return x
 }
 
@@ -62,9 +60,9 @@ func (l *linter) exceptions(p *Policy) {
 		switch {
 		case now.IsZero():
 		case x.expired(now):
-			l.add("warning", x.Line, "renew it, or remove it", "it expired on %s and holds nothing back any more", x.lastDay())
+			l.add("warning", x.Place, "renew it, or remove it", "it expired on %s and holds nothing back any more", x.lastDay())
 		case x.expired(now.Add(soon)):
-			l.add("warning", x.Line, "ask "+x.Owner+" whether it is still needed", "it expires on %s", x.lastDay())
+			l.add("warning", x.Place, "ask "+x.Owner+" whether it is still needed", "it expires on %s", x.lastDay())
 		}
 	}
 }

@@ -46,7 +46,7 @@ func TestAnExceptionHoldsUntilTheEndOfItsDay(t *testing.T) {
 		}
 	}
 	d, _ := p.Decide(asr.Facts{Control: "S3.2", Resource: "arn:aws:s3:::www", At: last})
-	if want := "the exception website (p.yaml:5) of web@example.com holds until 2026-03-31: Public until the relaunch"; d.Why != want {
+	if want := "the exception website (p.yaml:5:5) of web@example.com holds until 2026-03-31: Public until the relaunch"; d.Why != want {
 		t.Errorf("got %q", d.Why)
 	}
 }
@@ -55,11 +55,11 @@ func TestExplainSaysWhichRulesComeTooLate(t *testing.T) {
 	t.Parallel()
 	p := rules(t, excepting+"  - {name: more, mode: ask}\n  - {name: other, mode: ask, match: {controls: [IAM.1]}}\n")
 	got := p.Explain(asr.Facts{Control: "S3.2", Resource: "arn:aws:s3:::x", At: noon.AddDate(0, 2, 0)}).String()
-	want := `no       website (line 5): it expired on 2026-03-31
-yes      all (line 12): it has no conditions
-late     more (line 13): it has no conditions
-no       other (line 14): controls: "S3.2" is not IAM.1
-auto, rule: the rule all (p.yaml:12) says auto
+	want := `no       website (p.yaml:5:5): it expired on 2026-03-31
+yes      all (p.yaml:12:5): it has no conditions
+late     more (p.yaml:13:5): it has no conditions
+no       other (p.yaml:14:5): controls: "S3.2" is not IAM.1
+auto, rule: the rule all (p.yaml:12:5) says auto
 `
 	if got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
@@ -93,7 +93,7 @@ func TestAnExceptionMustBeAccountedFor(t *testing.T) {
 		"    owner: web@example.com\n":                      "exceptions[0].owner: missing",
 		"    expires: 2026-03-31\n":                         "exceptions[0].expires: missing",
 		"2026-03-31":                                        `exceptions[0].expires: "soon" is no date`,
-		"name: website":                                     `rules[0].name: "all" is the name of the rule on line 5 too`,
+		"name: website":                                     `rules[0].name: "all" is the name of the rule at p.yaml:5:5 too`,
 		`controls: [S3.2], resources: ["arn:aws:s3:::www"]`: "exceptions[0].match: it excepts everything",
 	} {
 		to := map[string]string{"2026-03-31": "soon", "name: website": "name: all"}[from]

@@ -47,13 +47,16 @@ func (r *reader) limits(n *yaml.Node, at string) asr.Limits {
 	return l
 }
 
-const unlimited = "unlimited"
+const (
+	unlimited = "unlimited"
+	mostRuns  = 1_000_000
+)
 
 // bound is a number, or the word that there is none.
 func (r *reader) bound(into *int) func(string, *yaml.Node) {
 	return func(at string, n *yaml.Node) {
 		if *into = 0; n.Value != unlimited {
-			*into = r.count(n, at, "runs", 1_000_000)
+			*into = r.count(n, at, "runs", mostRuns)
 		}
 	}
 }

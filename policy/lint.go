@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"regexp"
@@ -13,7 +14,7 @@ import (
 
 // Problem is something in a policy that won't do what it seems to say.
 type Problem struct {
-	Line     int    `json:"line"`
+	Place
 	Severity string `json:"severity"` // "error": part of the rule has no effect, or the wrong one; "warning": it may surprise
 	Rule     string `json:"rule"`
 	Message  string `json:"message"`
@@ -30,7 +31,7 @@ type LintContext struct {
 
 // Lint finds what Parse can't see: rules that never decide, controls, accounts,
 // Regions and parameters that don't exist, and fixes that a rule seems to make
-// automatic and doesn't. The problems come by line.
+// automatic and doesn't. The problems come by file and line.
 func Lint(p *Policy, c LintContext) []Problem {
 	if p == nil {
 		return nil
@@ -50,7 +51,7 @@ func Lint(p *Policy, c LintContext) []Problem {
 		l.automatic()
 		l.approvable()
 	}
-	slices.SortStableFunc(l.problems, func(x, y Problem) int { return x.Line - y.Line })
+	slices.SortStableFunc(l.problems, func(x, y Problem) int { return cmp.Or(strings.Compare(x.File, y.File), x.Line-y.Line) })
 	return l.problems
 }
 
@@ -61,20 +62,20 @@ type linter struct {
 	problems []Problem
 }
 
-func (l *linter) add(severity string, line int, do, format string, args ...any) {
-	l.problems = append(l.problems, Problem{Line: line, Severity: severity, Rule: l.rule.Name, Message: fmt.Sprintf(format, args...), Do: do})
+func (l *linter) add(severity string, at Place, do, format string, args ...any) {
+	l.problems = append(l.problems, Problem{Place: at, Severity: severity, Rule: l.rule.Name, Message: fmt.Sprintf(format, args...), Do: do})
 }
 
 // reachable finds an earlier rule that takes all that this one could.
 func (l *linter) reachable(earlier []Rule) {
 	for _, e := range earlier {
 		if e.Match.covers(l.rule.Match) && (e.Not.empty() || !l.rule.Not.empty() && l.rule.Not.covers(e.Not)) {
-			l.add("error", l.rule.Line, "move it above "+e.Name+", narrow that one, or remove it", "it never decides: %s on line %d matches all that it could", e.Name, e.Line)
+			l.add("error", l.rule.Place, "move it above "+e.Name+", narrow that one, or remove it", "it never decides: %s (%s) matches all that it could", e.Name, e.Where())
 			return
 		}
 	}
 	if !l.rule.Not.empty() && l.rule.Not.covers(l.rule.Match) {
-		l.add("error", l.rule.Line, "narrow not:", "it never decides: not: excepts all that it matches")
+		l.add("error", l.rule.Place, "narrow not:", "it never decides: not: excepts all that it matches")
 	}
 }
 
@@ -123,23 +124,23 @@ var (
 func (l *linter) patterns(m Match) {
 	for _, p := range m.Accounts {
 		if !account.MatchString(p.Text) {
-			l.add("error", p.Line, "write 12 digits in quotes, or a pattern with *", "accounts: %s is no account id", quoted(p.Text))
+			l.add("error", p.Place, "write 12 digits in quotes, or a pattern with *", "accounts: %s is no account id", quoted(p.Text))
 		}
 	}
 	for _, p := range m.Regions {
 		if !region.MatchString(p.Text) {
-			l.add("error", p.Line, "write a Region such as eu-central-1, or a pattern such as eu-*", "regions: %s is no Region", quoted(p.Text))
+			l.add("error", p.Place, "write a Region such as eu-central-1, or a pattern such as eu-*", "regions: %s is no Region", quoted(p.Text))
 		}
 	}
 	for _, p := range m.Resources {
 		if !resource.MatchString(p.Text) {
-			l.add("error", p.Line, "write the resource's ARN, such as arn:aws:s3:::prod-*", "resources: %s matches no ARN", quoted(p.Text))
+			l.add("error", p.Place, "write the resource's ARN, such as arn:aws:s3:::prod-*", "resources: %s matches no ARN", quoted(p.Text))
 		}
 	}
 	for _, k := range m.keys() {
 		for _, p := range k.patterns {
 			if wild.MatchString(p.Text) {
-				l.add("warning", p.Line, "use *, or list each", "%s: only * stands for other characters, ?, [] and {} don't: %s", k.name, quoted(p.Text))
+				l.add("warning", p.Place, "use *, or list each", "%s: only * stands for other characters, ?, [] and {} don't: %s", k.name, quoted(p.Text))
 			}
 		}
 	}
@@ -152,7 +153,7 @@ func (l *linter) known() {
 	}
 	for _, p := range slices.Concat(l.rule.Match.Controls, l.rule.Not.Controls) {
 		if !slices.ContainsFunc(l.controls, func(c string) bool { return anyOf([]Pattern{p}, c, true) }) {
-			l.add("error", p.Line, "see asr controls for those that there are", "controls: no control is %s", quoted(p.Text))
+			l.add("error", p.Place, "see asr controls for those that there are", "controls: no control is %s", quoted(p.Text))
 		}
 	}
 }
@@ -208,10 +209,10 @@ func (l *linter) params() {
 			}
 		}
 		if len(without) > 0 {
-			l.add("error", p.Line, "list only controls that take it: see asr explain", "params: %s is no parameter of %s, which would refuse it", name, some(without))
+			l.add("error", p.Place, "list only controls that take it: see asr explain", "params: %s is no parameter of %s, which would refuse it", name, some(without))
 		}
 		if len(wrong) > 0 {
-			l.add("error", p.Line, "correct the value", "params: %s of %s is not %s but %s", name, some(wrong), clip(string(p.Value)), article[wanted])
+			l.add("error", p.Place, "correct the value", "params: %s of %s is not %s but %s", name, some(wrong), clip(string(p.Value)), article[wanted])
 		}
 	}
 }
@@ -223,7 +224,7 @@ func (l *linter) automatic() {
 		return
 	}
 	if l.rule.Match.empty() {
-		l.add("warning", l.rule.Line, "say which controls: match: {controls: [...]}", "it makes everything automatic")
+		l.add("warning", l.rule.Place, "say which controls: match: {controls: [...]}", "it makes everything automatic")
 	}
 	var irreversible, risky []string
 	for _, a := range l.answers() {
@@ -236,10 +237,10 @@ func (l *linter) automatic() {
 		}
 	}
 	if len(irreversible) > 0 {
-		l.add("warning", l.rule.Line, "write a rule with mode: ask for them, so that nobody is surprised", "%s can't be put back, so it asks all the same", some(irreversible))
+		l.add("warning", l.rule.Place, "write a rule with mode: ask for them, so that nobody is surprised", "%s can't be put back, so it asks all the same", some(irreversible))
 	}
 	if len(risky) > 0 {
-		l.add("warning", l.rule.Line, "name the control itself if it shall be automatic", "the risk of %s is high: it asks unless the rule names it", some(risky))
+		l.add("warning", l.rule.Place, "name the control itself if it shall be automatic", "the risk of %s is high: it asks unless the rule names it", some(risky))
 	}
 }
 
@@ -247,7 +248,7 @@ func (l *linter) automatic() {
 func (l *linter) approvable() {
 	n := len(l.rule.Approvers)
 	if n > 0 && n < l.rule.Need && !slices.ContainsFunc(l.rule.Approvers, func(p Pattern) bool { return strings.Contains(p.Text, "*") }) {
-		l.add("error", l.rule.Line, "list more approvers, or lower need", "%d must approve, and it lists only %d", l.rule.Need, n)
+		l.add("error", l.rule.Place, "list more approvers, or lower need", "%d must approve, and it lists only %d", l.rule.Need, n)
 	}
 }
 

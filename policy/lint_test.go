@@ -50,7 +50,7 @@ func TestLint(t *testing.T) {
 - {name: c, match: {controls: [RDS.5]}, mode: auto}`},
 		{name: "a rule below one that takes all", rules: `
 - {name: a, mode: ask}
-- {name: b, match: {controls: [S3.2]}, mode: off}`, want: []string{"4 error b: it never decides: a on line 3 matches all that it could"}},
+- {name: b, match: {controls: [S3.2]}, mode: off}`, want: []string{"4 error b: it never decides: a (p.yaml:3:3) matches all that it could"}},
 		{name: "a rule below a wider one", rules: `
 - {name: a, match: {controls: [S3.*], tags: {env: ["p*", dev]}}, mode: ask}
 - {name: b, match: {controls: [s3.2, S3.9*], accounts: ["111111111111"], tags: {env: [prod, pre*], x: y}}, mode: off}`, want: []string{"4 error b: it never decides"}},

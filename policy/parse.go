@@ -1,10 +1,7 @@
 package policy
 
 import (
-	"fmt"
-	"io"
 	"maps"
-	"os"
 	"regexp"
 	"slices"
 	"strconv"
@@ -20,60 +17,73 @@ var (
 	modes    = []string{"off", "observe", "ask", "auto"}
 	risks    = []string{"low", "medium", "high"}
 	managers = []string{"terraform", "cloudformation", "none"}
+
+	consoleActions = []string{"run", "ask"}
 )
 
-// Load reads a policy file. Errors are those of Parse, or *asr.Error with
-// CodeBadInput if the file can't be read.
-func Load(path string) (*Policy, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, &asr.Error{Code: asr.CodeBadInput, Message: "policy", Do: "name a policy file that can be read", Err: err}
-	}
-	defer f.Close() // only read
-	return Parse(path, f)
+// reader takes the files of one policy apart.
+type reader struct {
+	yamlfile.Reader
+	policy *Policy
 }
 
-// Parse reads a policy; name stands for it in errors. Errors are *asr.Error
-// with CodeBadInput, joined, one per mistake.
-func Parse(name string, in io.Reader) (*Policy, error) {
-	text, err := io.ReadAll(io.LimitReader(in, yamlfile.MaxSize+1))
-	if err != nil {
-		return nil, &asr.Error{Code: asr.CodeBadInput, Message: name, Do: "name a policy file that can be read", Err: err}
-	}
-	r := &reader{}
-	r.File = name
-	p := r.policy(text)
-	if err := r.Err(); err != nil {
-		return nil, err
-	}
-	return p, nil
+// place is where n stands in the file that is being read.
+func (r *reader) place(n *yaml.Node) Place { return Place{r.File, n.Line, n.Column} }
+
+// fail notes a mistake at a place; field is its path.
+func (r *reader) fail(at Place, field, what, do string) {
+	r.Add(yamlfile.MistakeAt(at.Where(), field, what, do))
 }
 
-type reader struct{ yamlfile.Reader }
+// once notes where a field stands that only one file may have.
+func (r *reader) once(n *yaml.Node, field string) bool {
+	before, ok := r.policy.said[field]
+	if ok {
+		r.Fail(n, field, "it is at "+before.Where()+" already", "remove one")
+		return false
+	}
+	r.policy.said[field] = r.place(n)
+	return true
+}
 
-func (r *reader) policy(text []byte) *Policy {
-	p := &Policy{File: r.File, Console: asr.ModeAsk, Default: asr.ModeOff, Limit: asr.DefaultLimits()}
+// file adds a file's text to the policy.
+func (r *reader) file(text []byte) {
+	p := r.policy
 	root := r.Parse(text)
 	if root == nil {
-		return p
+		return
 	}
 	version := false
 	r.Fields(root, "", map[string]func(string, *yaml.Node){
 		"version": func(at string, n *yaml.Node) { version = r.oneOf(n, at, []string{"1"}) != "" },
 		"console_action": func(at string, n *yaml.Node) {
-			if r.oneOf(n, at, []string{"run", "ask"}) == "run" {
+			if r.once(n, at) && r.oneOf(n, at, consoleActions) == "run" {
 				p.Console = asr.ModeAuto
 			}
 		},
-		"default": func(at string, n *yaml.Node) { p.Default = asr.Mode(r.oneOf(n, at, modes)) },
-		"limits":  func(at string, n *yaml.Node) { p.Limit = r.limits(n, at) },
+		"default": func(at string, n *yaml.Node) {
+			if r.once(n, at) {
+				p.Default = asr.Mode(r.oneOf(n, at, modes))
+			}
+		},
+		"limits": func(at string, n *yaml.Node) {
+			if r.once(n, at) {
+				p.Limit = r.limits(n, at)
+			}
+		},
 		"windows": func(at string, n *yaml.Node) {
-			p.Windows = map[string]Window{}
-			r.Pairs(n, at, func(k, v *yaml.Node) { p.Windows[k.Value] = r.window(v, at+"."+k.Value) })
+			r.Pairs(n, at, func(k, v *yaml.Node) {
+				if field := at + "." + k.Value; r.once(k, field) {
+					p.Windows[k.Value] = r.window(v, field)
+				}
+			})
 		},
 		"groups": func(at string, n *yaml.Node) {
-			p.Groups = map[string][]Pattern{}
-			r.Pairs(n, at, func(k, v *yaml.Node) { p.Groups[k.Value] = r.group(v, at+"."+k.Value) })
+			r.Pairs(n, at, func(k, v *yaml.Node) {
+				if field := at + "." + k.Value; r.once(k, field) {
+					p.Groups[k.Value] = r.group(v, field)
+				}
+			})
 		},
 		"exceptions": func(at string, n *yaml.Node) {
 			r.Items(n, at, func(at string, n *yaml.Node) { p.Exceptions = append(p.Exceptions, r.exception(n, at)) })
@@ -85,13 +95,10 @@ func (r *reader) policy(text []byte) *Policy {
 	if !version && yamlfile.Child(root, "version") == nil {
 		r.Fail(root, "version", "missing", "write version: 1 at the top")
 	}
-	r.unique(p)
-	r.named(p)
-	return p
 }
 
 func (r *reader) rule(n *yaml.Node, at string) Rule {
-	rule := Rule{Line: n.Line, Params: map[string]Param{}}
+	rule := Rule{field: at, Place: r.place(n), Params: map[string]Param{}}
 	r.Fields(n, at, map[string]func(string, *yaml.Node){
 		"name":  func(at string, n *yaml.Node) { rule.Name = r.Text(n, at) },
 		"match": func(at string, n *yaml.Node) { rule.Match = r.match(n, at) },
@@ -100,27 +107,25 @@ func (r *reader) rule(n *yaml.Node, at string) Rule {
 				r.Fail(n, at, "it excepts everything", "say what to except, or remove it")
 			}
 		},
-		"window":    func(at string, n *yaml.Node) { rule.Window = Pattern{r.Text(n, at), n.Line} },
+		"window":    func(at string, n *yaml.Node) { rule.Window = Pattern{r.Text(n, at), r.place(n)} },
 		"approvers": func(at string, n *yaml.Node) { rule.Approvers = r.patterns(n, at, nil) },
 		"need":      func(at string, n *yaml.Node) { rule.Need = r.count(n, at, "approvals", 9) },
 		"four_eyes": func(at string, n *yaml.Node) { rule.FourEyes = r.Flag(n, at) },
 		"mode":      func(at string, n *yaml.Node) { rule.Mode = asr.Mode(r.oneOf(n, at, modes)) },
 		"params": func(at string, n *yaml.Node) {
 			r.Pairs(n, at, func(k, v *yaml.Node) {
-				rule.Params[k.Value] = Param{r.JSON(v, at+"."+k.Value), k.Line}
+				rule.Params[k.Value] = Param{r.JSON(v, at+"."+k.Value), r.place(k)}
 			})
 		},
 	})
-	if n.Kind == yaml.MappingNode {
-		r.need(n, at, "name", "give the rule a name: decisions are told by it")
-		r.need(n, at, "mode", "say what the rule allows: "+strings.Join(modes, ", "))
-	}
+	r.need(n, at, "name", "give the rule a name: decisions are told by it")
+	r.need(n, at, "mode", "say what the rule allows: "+strings.Join(modes, ", "))
 	return rule
 }
 
 func (r *reader) need(n *yaml.Node, at, field, do string) {
-	if yamlfile.Child(n, field) == nil {
-		r.Fail(n, at+"."+field, "missing", do)
+	if n.Kind == yaml.MappingNode && yamlfile.Child(n, field) == nil {
+		r.Fail(n, strings.TrimPrefix(at+"."+field, "."), "missing", do)
 	}
 }
 
@@ -200,7 +205,7 @@ func (r *reader) patterns(n *yaml.Node, at string, words []string) []Pattern {
 		} else {
 			text = r.Text(n, at)
 		}
-		patterns = append(patterns, Pattern{text, n.Line})
+		patterns = append(patterns, Pattern{text, r.place(n)})
 	}
 	if n.Kind == yaml.ScalarNode {
 		one(at, n)
@@ -229,18 +234,18 @@ func (r *reader) oneOf(n *yaml.Node, at string, words []string) string {
 
 // unique finds names that two rules or exceptions have.
 func (r *reader) unique(p *Policy) {
-	lines := map[string]int{}
-	check := func(rule Rule, list string, i int) {
-		if line, ok := lines[rule.Name]; ok && rule.Name != "" {
-			r.Fail(&yaml.Node{Line: rule.Line}, fmt.Sprintf("%s[%d].name", list, i), strconv.Quote(rule.Name)+" is the name of the rule on line "+strconv.Itoa(line)+" too", "rename one")
+	places := map[string]Place{}
+	check := func(rule Rule) {
+		if before, ok := places[rule.Name]; ok && rule.Name != "" {
+			r.fail(rule.Place, rule.field+".name", strconv.Quote(rule.Name)+" is the name of the rule at "+before.Where()+" too", "rename one")
 		}
-		lines[rule.Name] = rule.Line
+		places[rule.Name] = rule.Place
 	}
-	for i, x := range p.Exceptions {
-		check(x.Rule, "exceptions", i)
+	for _, x := range p.Exceptions {
+		check(x.Rule)
 	}
-	for i, rule := range p.Rules {
-		check(rule, "rules", i)
+	for _, rule := range p.Rules {
+		check(rule)
 	}
 }
 

@@ -1,4 +1,4 @@
-// Package policy is the user's policy file: which findings may be remediated,
+// Package policy is the user's policy: which findings may be remediated,
 // how far by itself, and with which parameters. It decides on the facts that it
 // is given and fails closed on those that are missing; it looks up nothing and
 // changes nothing.
@@ -6,6 +6,7 @@ package policy
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -13,10 +14,10 @@ import (
 	"example.com/asr"
 )
 
-// Policy is a policy file. It doesn't change and may be used by many at once;
+// Policy is a policy, of one file or a folder of files. It doesn't change and may be used by many at once;
 // nil is no policy. It implements asr.Policy.
 type Policy struct {
-	File    string   // as errors name it
+	File    string   // or folder, as errors name it
 	Console asr.Mode // what a console custom action does: ModeAuto for run, ModeAsk
 	Default asr.Mode // when no rule matches
 	Rules   []Rule   // the first that matches decides
@@ -25,7 +26,19 @@ type Policy struct {
 	Windows    map[string]Window    // by name
 	Groups     map[string][]Pattern // of approvers, by name
 	Limit      asr.Limits           // what holds for all runs
+
+	said map[string]Place // what may be said once only, by its field
 }
+
+// Place is where something stands in a policy.
+type Place struct {
+	File   string `json:"file"`
+	Line   int    `json:"line"`
+	Column int    `json:"column"`
+}
+
+// Where is "FILE:LINE:COLUMN".
+func (p Place) Where() string { return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column) }
 
 // Exception holds back what it matches until it expires.
 type Exception struct {
@@ -39,8 +52,8 @@ func (x Exception) expired(at time.Time) bool { return !at.IsZero() && !at.Befor
 
 // Rule says what happens to the findings that it matches.
 type Rule struct {
-	Name   string
-	Line   int
+	Name string
+	Place
 	Match  Match // all of its keys
 	Not    Match // unless all of these match too; no key: no exception
 	Mode   asr.Mode
@@ -50,12 +63,14 @@ type Rule struct {
 	Approvers []Pattern // ARNs; none: anybody whom AWS vouches for
 	Need      int       // approvals of different people; 0: 1
 	FourEyes  bool      // who asked for a run may not approve it
+
+	field string // its path in the file
 }
 
 // Param is the value that a rule gives a remediation's parameter.
 type Param struct {
 	Value json.RawMessage
-	Line  int
+	Place
 }
 
 // Match is patterns by key. Each key that has any must match, by one of its
@@ -70,7 +85,7 @@ type Match struct {
 // Pattern is text in which * stands for any number of any characters.
 type Pattern struct {
 	Text string
-	Line int
+	Place
 }
 
 // Result is what came of matching.

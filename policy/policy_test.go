@@ -23,13 +23,13 @@ func Example() {
 		Tags: map[string]string{"env": "prod"}, ManagedBy: "none",
 	}))
 	// Output:
-	// no       hands-off-sandbox (line 9): accounts: "111111111111" is not 999999999999
-	// no       code-owned (line 14): managed_by: "none" is not terraform or cloudformation
-	// no       logs-everywhere (line 18): controls: "S3.8" is not CloudWatch.16
-	// yes      public-buckets (line 23): controls: "S3.8" is S3.2 or S3.3 or S3.8; regions: "eu-central-1" is eu-*; severities: "HIGH" is HIGH or CRITICAL; not tags: there is no "public"
-	// late     prod-asks (line 32): resources: "arn:aws:s3:::prod-invoices" is arn:aws:s3:::prod-*
-	// no       harmless (line 37): risk: "medium" is not low
-	// auto, rule: the rule public-buckets (testdata/example.yaml:23) says auto
+	// no       hands-off-sandbox (testdata/example.yaml:9:5): accounts: "111111111111" is not 999999999999
+	// no       code-owned (testdata/example.yaml:14:5): managed_by: "none" is not terraform or cloudformation
+	// no       logs-everywhere (testdata/example.yaml:18:5): controls: "S3.8" is not CloudWatch.16
+	// yes      public-buckets (testdata/example.yaml:23:5): controls: "S3.8" is S3.2 or S3.3 or S3.8; regions: "eu-central-1" is eu-*; severities: "HIGH" is HIGH or CRITICAL; not tags: there is no "public"
+	// late     prod-asks (testdata/example.yaml:32:5): resources: "arn:aws:s3:::prod-invoices" is arn:aws:s3:::prod-*
+	// no       harmless (testdata/example.yaml:37:5): risk: "medium" is not low
+	// auto, rule: the rule public-buckets (testdata/example.yaml:23:5) says auto
 }
 
 // rules parses a policy of these rules.
@@ -159,29 +159,29 @@ func TestABadPolicySaysWhereAndWhatToDo(t *testing.T) {
 	for _, test := range []struct{ name, text, want, do string }{
 		{"no YAML", "version: [", "p.yaml:1: ", "correct the YAML"},
 		{"nothing", "# nothing\n", "p.yaml:1: the file is empty", "write it"},
-		{"a list", "- version: 1\n", "p.yaml:1: fields are wanted", "NAME: VALUE"},
-		{"no version", "rules: []\n", "p.yaml:1: version: missing", "write version: 1"},
-		{"another version", "version: 2\n", `p.yaml:1: version: "2" is none of its values`, "use 1"},
-		{"an unknown field", "version: 1\nrule: []\n", "p.yaml:2: rule: unknown field", "use one of console_action, default, exceptions"},
-		{"an unknown mode", "version: 1\ndefault: automatic\n", `p.yaml:2: default: "automatic" is none of its values`, "use off, observe, ask, auto"},
-		{"a mode of nothing", "version: 1\ndefault:\n", "p.yaml:2: default: a text is wanted", "remove the field"},
-		{"an unknown console action", "version: 1\nconsole_action: auto\n", `p.yaml:2: console_action: "auto" is none`, "use run, ask"},
-		{"rules that are no list", "version: 1\nrules: {}\n", "p.yaml:2: rules: a list is wanted", "lines that begin with -"},
-		{"a rule that is text", "version: 1\nrules: [a]\n", "p.yaml:2: rules[0]: fields are wanted", "NAME: VALUE"},
-		{"a rule without a name", "version: 1\nrules:\n  - mode: ask\n", "p.yaml:3: rules[0].name: missing", "give the rule a name"},
-		{"a rule without a mode", "version: 1\nrules:\n  - name: a\n", "p.yaml:3: rules[0].mode: missing", "off, observe, ask, auto"},
-		{"a name twice", "version: 1\nrules:\n  - {name: a, mode: ask}\n  - {name: a, mode: ask}\n", `p.yaml:4: rules[1].name: "a" is the name of the rule on line 3 too`, "rename one"},
-		{"a field twice", rule("mode: off"), "p.yaml:5: rules[0].mode: it is there twice", "remove one"},
-		{"an unknown key", rule("match: {account: a}"), "p.yaml:5: rules[0].match.account: unknown field", "accounts, controls"},
-		{"an empty list would match all", rule("match: {accounts: []}"), "p.yaml:5: rules[0].match.accounts: it is empty", "or remove it"},
-		{"no value would match all", rule("match: {accounts: }"), "p.yaml:5: rules[0].match.accounts: a text is wanted", "or remove the field"},
-		{"no tags would match all", rule("match: {tags: {}}"), "p.yaml:5: rules[0].match.tags: it is empty", "or remove it"},
-		{"an unknown severity", rule("match: {severities: [SEVERE]}"), `p.yaml:5: rules[0].match.severities[0]: "SEVERE" is none`, "INFORMATIONAL, LOW"},
-		{"an unknown risk", rule("not: {risk: none}"), `p.yaml:5: rules[0].not.risk: "none" is none`, "low, medium, high"},
+		{"a list", "- version: 1\n", "p.yaml:1:1: fields are wanted", "NAME: VALUE"},
+		{"no version", "rules: []\n", "p.yaml:1:1: version: missing", "write version: 1"},
+		{"another version", "version: 2\n", `p.yaml:1:10: version: "2" is none of its values`, "use 1"},
+		{"an unknown field", "version: 1\nrule: []\n", "p.yaml:2:1: rule: unknown field", "use one of console_action, default, exceptions"},
+		{"an unknown mode", "version: 1\ndefault: automatic\n", `p.yaml:2:10: default: "automatic" is none of its values`, "use off, observe, ask, auto"},
+		{"a mode of nothing", "version: 1\ndefault:\n", "p.yaml:2:9: default: a text is wanted", "remove the field"},
+		{"an unknown console action", "version: 1\nconsole_action: auto\n", `p.yaml:2:17: console_action: "auto" is none`, "use run, ask"},
+		{"rules that are no list", "version: 1\nrules: {}\n", "p.yaml:2:8: rules: a list is wanted", "lines that begin with -"},
+		{"a rule that is text", "version: 1\nrules: [a]\n", "p.yaml:2:9: rules[0]: fields are wanted", "NAME: VALUE"},
+		{"a rule without a name", "version: 1\nrules:\n  - mode: ask\n", "p.yaml:3:5: rules[0].name: missing", "give the rule a name"},
+		{"a rule without a mode", "version: 1\nrules:\n  - name: a\n", "p.yaml:3:5: rules[0].mode: missing", "off, observe, ask, auto"},
+		{"a name twice", "version: 1\nrules:\n  - {name: a, mode: ask}\n  - {name: a, mode: ask}\n", `p.yaml:4:5: rules[1].name: "a" is the name of the rule at p.yaml:3:5 too`, "rename one"},
+		{"a field twice", rule("mode: off"), "p.yaml:5:5: rules[0].mode: it is there twice", "remove one"},
+		{"an unknown key", rule("match: {account: a}"), "p.yaml:5:13: rules[0].match.account: unknown field", "accounts, controls"},
+		{"an empty list would match all", rule("match: {accounts: []}"), "p.yaml:5:23: rules[0].match.accounts: it is empty", "or remove it"},
+		{"no value would match all", rule("match: {accounts: }"), "p.yaml:5:23: rules[0].match.accounts: a text is wanted", "or remove the field"},
+		{"no tags would match all", rule("match: {tags: {}}"), "p.yaml:5:19: rules[0].match.tags: it is empty", "or remove it"},
+		{"an unknown severity", rule("match: {severities: [SEVERE]}"), `p.yaml:5:26: rules[0].match.severities[0]: "SEVERE" is none`, "INFORMATIONAL, LOW"},
+		{"an unknown risk", rule("not: {risk: none}"), `p.yaml:5:17: rules[0].not.risk: "none" is none`, "low, medium, high"},
 		{"an unknown manager", rule("match: {managed_by: [pulumi]}"), `rules[0].match.managed_by[0]: "pulumi" is none`, "terraform, cloudformation, none"},
-		{"an exception from everything", rule("not: {}"), "p.yaml:5: rules[0].not: it excepts everything", "or remove it"},
-		{"a parameter that JSON can't hold", rule("params: {a: .nan}"), "p.yaml:5: rules[0].params.a: not a value", "write a number"},
-		{"an age without a unit", rule("match: {older_than: 30}"), `p.yaml:5: rules[0].match.older_than: "30" is no duration`, "12h, 30d or 2w"},
+		{"an exception from everything", rule("not: {}"), "p.yaml:5:10: rules[0].not: it excepts everything", "or remove it"},
+		{"a parameter that JSON can't hold", rule("params: {a: .nan}"), "p.yaml:5:17: rules[0].params.a: not a value", "write a number"},
+		{"an age without a unit", rule("match: {older_than: 30}"), `p.yaml:5:25: rules[0].match.older_than: "30" is no duration`, "12h, 30d or 2w"},
 		{"an age of nothing", rule("match: {newer_than: 0d}"), `rules[0].match.newer_than: "0d" is no duration`, "12h, 30d or 2w"},
 		{"too much", "version: 1\n#" + strings.Repeat("x", 1<<20), "p.yaml:1: the file is larger than 1 MiB", "split it"},
 	} {

@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"fmt"
 	"regexp"
 	"slices"
 	"strconv"
@@ -14,7 +13,7 @@ import (
 
 // Window is when runs may begin.
 type Window struct {
-	Line   int
+	Place
 	Days   []time.Weekday // of the window's beginning; none: all
 	Hours  []Hours        // none: all day
 	Zone   *time.Location
@@ -85,7 +84,7 @@ func (w Window) on(d time.Weekday) bool { return len(w.Days) == 0 || slices.Cont
 var weekdays = []string{"sun", "mon", "tue", "wed", "thu", "fri", "sat"}
 
 func (r *reader) window(n *yaml.Node, at string) Window {
-	w := Window{Line: n.Line, Zone: time.UTC}
+	w := Window{Place: r.place(n), Zone: time.UTC}
 	r.Fields(n, at, map[string]func(string, *yaml.Node){
 		"days": func(at string, n *yaml.Node) {
 			for _, p := range r.patterns(n, at, weekdays) {
@@ -124,7 +123,7 @@ func (r *reader) hours(p Pattern, at string) Hours {
 	m := clock.FindStringSubmatch(strings.ReplaceAll(p.Text, "-24:00", "-00:00"))
 	if m == nil {
 		if p.Text != "" {
-			r.Fail(&yaml.Node{Line: p.Line}, at, quoted(p.Text)+" are no hours", `write them as "22:00-06:00", in quotes`)
+			r.fail(p.Place, at, quoted(p.Text)+" are no hours", `write them as "22:00-06:00", in quotes`)
 		}
 		return Hours{}
 	}
@@ -134,7 +133,7 @@ func (r *reader) hours(p Pattern, at string) Hours {
 	}
 	h := Hours{n[0]*60 + n[1], n[2]*60 + n[3]}
 	if h.From == h.To {
-		r.Fail(&yaml.Node{Line: p.Line}, at, quoted(p.Text)+" is no time at all", "leave hours out for all day")
+		r.fail(p.Place, at, quoted(p.Text)+" is no time at all", "leave hours out for all day")
 	}
 	return h
 }
@@ -148,7 +147,7 @@ func (r *reader) dates(p Pattern, at string) Dates {
 	_, err := time.Parse(date, from)
 	if _, err2 := time.Parse(date, to); err != nil || err2 != nil || to < from {
 		if p.Text != "" {
-			r.Fail(&yaml.Node{Line: p.Line}, at, quoted(p.Text)+" are no dates", "write a day as 2026-12-24, or the first and the last as 2026-12-20..2027-01-06")
+			r.fail(p.Place, at, quoted(p.Text)+" are no dates", "write a day as 2026-12-24, or the first and the last as 2026-12-20..2027-01-06")
 		}
 	}
 	return Dates{from, to}
@@ -160,7 +159,7 @@ func (r *reader) named(p *Policy) {
 		rule := &p.Rules[i]
 		if w := rule.Window; w.Text != "" {
 			if _, ok := p.Windows[w.Text]; !ok {
-				r.Fail(&yaml.Node{Line: w.Line}, fmt.Sprintf("rules[%d].window", i), "there is no window "+quoted(w.Text), "declare it under windows")
+				r.fail(w.Place, rule.field+".window", "there is no window "+quoted(w.Text), "declare it under windows")
 			}
 		}
 		var all []Pattern
@@ -171,7 +170,7 @@ func (r *reader) named(p *Policy) {
 				all = append(all, group...)
 				continue
 			case !principal.MatchString(a.Text):
-				r.Fail(&yaml.Node{Line: a.Line}, fmt.Sprintf("rules[%d].approvers", i), "there is no group "+quoted(a.Text), "declare it under groups, or write the principal's ARN")
+				r.fail(a.Place, rule.field+".approvers", "there is no group "+quoted(a.Text), "declare it under groups, or write the principal's ARN")
 			}
 			all = append(all, a)
 		}
@@ -186,7 +185,7 @@ func (r *reader) group(n *yaml.Node, at string) []Pattern {
 	all := r.patterns(n, at, nil)
 	for _, p := range all {
 		if p.Text != "" && !principal.MatchString(p.Text) {
-			r.Fail(&yaml.Node{Line: p.Line}, at, quoted(p.Text)+" is no principal's ARN", "write it as AWS does, such as arn:aws:iam::111111111111:user/ada, or with *")
+			r.fail(p.Place, at, quoted(p.Text)+" is no principal's ARN", "write it as AWS does, such as arn:aws:iam::111111111111:user/ada, or with *")
 		}
 	}
 	return all

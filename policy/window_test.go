@@ -70,7 +70,7 @@ rules:
 func TestAMistakeInWindowsOrApproversIsTold(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		"windows: {w: {hours: 9-17}}":                    `p.yaml:2: windows.w.hours: "9-17" are no hours`,
+		"windows: {w: {hours: 9-17}}":                    `p.yaml:2:22: windows.w.hours: "9-17" are no hours`,
 		"windows: {w: {hours: \"09:00-09:00\"}}":         "is no time at all",
 		"windows: {w: {days: [monday]}}":                 `"monday" is none of its values`,
 		"windows: {w: {zone: Mars/Base}}":                `"Mars/Base" is no time zone`,

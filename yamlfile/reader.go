@@ -24,21 +24,31 @@ const MaxSize = 1 << 20
 
 // Reader takes a file apart and collects its mistakes.
 type Reader struct {
-	File string
-	errs []error
+	File    string
+	Columns bool // mistakes tell the column too
+	errs    []error
 }
 
 // Mistake is an *asr.Error with CodeBadInput: "FILE:LINE: FIELD: WHAT".
 func Mistake(file string, line int, field, what, do string) error {
+	return MistakeAt(fmt.Sprintf("%s:%d", file, line), field, what, do)
+}
+
+// MistakeAt is a Mistake at a place that is written already: "FILE:LINE:COLUMN".
+func MistakeAt(place, field, what, do string) error {
 	if field != "" {
 		what = field + ": " + what
 	}
-	return &asr.Error{Code: asr.CodeBadInput, Message: fmt.Sprintf("%s:%d: %s", file, line, what), Do: do}
+	return &asr.Error{Code: asr.CodeBadInput, Message: place + ": " + what, Do: do}
 }
 
 // Fail notes a mistake at n; field is its path.
 func (r *Reader) Fail(n *yaml.Node, field, what, do string) {
-	r.Add(Mistake(r.File, max(n.Line, 1), field, what, do))
+	place := fmt.Sprintf("%s:%d", r.File, max(n.Line, 1))
+	if r.Columns && n.Column > 0 {
+		place += fmt.Sprintf(":%d", n.Column)
+	}
+	r.Add(MistakeAt(place, field, what, do))
 }
 
 // Add notes an error.

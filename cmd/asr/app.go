@@ -58,6 +58,7 @@ type parts struct {
 	policy   *policy.Policy // nil: there is none
 	sessions *sessions.Sessions
 	hub      aws.Config
+	config   asr.Config // the engine's
 	engine   *asr.Engine
 	pool     *worker.Pool
 	units    []asr.Remediation
@@ -103,9 +104,10 @@ func (a *app) open(ctx context.Context) (*parts, error) {
 	if p.policy != nil {
 		c.Policy = p.policy
 	}
-	if c.Accounts, err = a.openAccounts(p); err != nil {
+	if c.Accounts, err = a.openAccounts(p, p.policy.NeedsAccounts()); err != nil {
 		return nil, err
 	}
+	p.config = c
 	p.engine = asr.New(c)
 	p.pool = worker.New(worker.Config{Engine: p.engine, Store: p.store, Reporter: securityhub.NewReporter(p.hub)})
 	a.parts = p
@@ -160,25 +162,42 @@ func (a *app) openBook() (*playbook.Book, error) {
 	return playbook.Load(dirs...)
 }
 
-// openPolicy loads the policy; a file that was named must be there.
+// openPolicy loads the policy, nil if there is none.
 func (a *app) openPolicy(dir string) (*policy.Policy, error) {
-	file := cmp.Or(a.policyFile, os.Getenv("ASR_POLICY"))
-	if file == "" {
-		file = filepath.Join(dir, "policy.yaml")
-		if _, err := os.Stat(file); errors.Is(err, os.ErrNotExist) {
-			return nil, nil
-		}
+	path, err := a.policyPath(dir)
+	if path == "" || err != nil {
+		return nil, err
 	}
-	return policy.Load(file)
+	return policy.Load(path)
 }
 
-// openAccounts is the file of accounts, if one is named, else Organizations for
-// a policy that asks for accounts' OUs or tags.
-func (a *app) openAccounts(p *parts) (asr.Accounts, error) {
+// policyPath is where the policy is: a file or a folder. What was named must be
+// there; "" if nothing is named and the data folder has none.
+func (a *app) policyPath(dir string) (string, error) {
+	if path := cmp.Or(a.policyFile, os.Getenv("ASR_POLICY")); path != "" {
+		return path, nil
+	}
+	found := ""
+	for _, name := range []string{"policy.yaml", "policy"} {
+		path := filepath.Join(dir, name)
+		switch _, err := os.Stat(path); {
+		case errors.Is(err, os.ErrNotExist):
+		case found != "":
+			return "", &asr.Error{Code: asr.CodeBadInput, Message: "there are two policies: " + found + " and " + path, Do: "remove one, or name the one to use with --policy"}
+		default:
+			found = path
+		}
+	}
+	return found, nil
+}
+
+// openAccounts is the file of accounts, if one is named, else Organizations, if
+// it is needed.
+func (a *app) openAccounts(p *parts, needed bool) (asr.Accounts, error) {
 	if file := cmp.Or(a.accounts, os.Getenv("ASR_ACCOUNTS")); file != "" {
 		return accounts.Load(file)
 	}
-	if p.policy.NeedsAccounts() {
+	if needed {
 		return accounts.New(organizations.NewFromConfig(p.hub), time.Now), nil
 	}
 	return nil, nil

@@ -62,7 +62,7 @@ func (d *hubDoctor) lint(where string, text []byte) {
 	warnings := 0
 	for _, problem := range policy.Lint(p, context) {
 		if problem.Severity == "error" {
-			d.bad("policy", fmt.Sprintf("%s, line %d, rule %s", where, problem.Line, problem.Rule), problem.Message, problem.Do)
+			d.bad("policy", fmt.Sprintf("%s, rule %s", problem.Where(), problem.Rule), problem.Message, problem.Do)
 			return
 		}
 		warnings++

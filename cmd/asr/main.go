@@ -116,7 +116,7 @@ Start with: asr demo`,
 	}
 	f := cmd.PersistentFlags()
 	f.StringVar(&a.data, "data", "", "folder of the database and key (default $ASR_DATA, or asr in the user's data folder)")
-	f.StringVar(&a.policyFile, "policy", "", "policy file (default $ASR_POLICY, or policy.yaml in the data folder, if it is there)")
+	f.StringVar(&a.policyFile, "policy", "", "policy file, or folder of such (default $ASR_POLICY, or policy.yaml or policy/ in the data folder, if it is there)")
 	f.StringVar(&a.accounts, "accounts", "", "file of accounts with their OUs and tags (default $ASR_ACCOUNTS, or AWS Organizations if the policy asks for them)")
 	f.StringArrayVar(&a.playbooks, "playbooks", nil, "folder of your own playbooks, over the built-in ones; may be given again (default $ASR_PLAYBOOKS)")
 	f.StringVar(&a.region, "region", "", "Region of Security Hub and of the hub's own calls (default as the AWS CLI has it)")

@@ -10,14 +10,24 @@ import (
 )
 
 func policyCommand(a *app) *cobra.Command {
-	cmd := &cobra.Command{Use: "policy", Short: "Check the policy, and explain its decisions"}
-	cmd.AddCommand(policyLint(a), policyExplain(a))
+	cmd := &cobra.Command{Use: "policy", Short: "Check and test the policy, explain its decisions, try another one"}
+	cmd.AddCommand(policyLint(a), policyExplain(a), policyTest(a), policyReplay(a), policyDiff(a), policySchema(a))
 	return cmd
+}
+
+func policySchema(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use: "schema", Short: "Print the JSON Schema of policy files, for editors", Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			_, err := a.out.Write(policy.Schema())
+			return err
+		},
+	}
 }
 
 func policyLint(a *app) *cobra.Command {
 	return &cobra.Command{
-		Use: "lint [FILE]", Short: "Find what a policy doesn't do as it seems to say", Args: cobra.MaximumNArgs(1),
+		Use: "lint [POLICY]", Short: "Find what a policy doesn't do as it seems to say", Args: cobra.MaximumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if len(args) == 1 {
 				a.policyFile = args[0]
@@ -83,7 +93,7 @@ func (a *app) lintContext() (policy.LintContext, error) {
 
 func (a *app) printProblems(problems []policy.Problem) {
 	for _, p := range problems {
-		a.line("line %d, rule %s: %s: %s\n  → %s", p.Line, p.Rule, p.Severity, p.Message, p.Do)
+		a.line("%s: %s: rule %s: %s\n  → %s", p.Where(), p.Severity, p.Rule, p.Message, p.Do)
 	}
 	if len(problems) == 0 {
 		a.line("No problems found.")

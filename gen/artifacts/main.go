@@ -2,7 +2,8 @@
 // playbooks, all of it committed: pages and the coverage table in docs/, its
 // summary in README.md, and in generated/ the member role's policies, session
 // policies, Systems Manager documents and JSON schemas; and of the tests, which
-// say what weakness they cover, docs/dev/weaknesses.md. It runs from the module's
+// say what weakness they cover, docs/dev/weaknesses.md; and the schema of
+// policies. It runs from the module's
 // root. With -check it writes nothing, and fails if a file isn't as it
 // would write it.
 package main
@@ -22,6 +23,7 @@ import (
 	"example.com/asr/catalog"
 	"example.com/asr/deployed"
 	"example.com/asr/playbook"
+	"example.com/asr/policy"
 	"example.com/asr/render"
 )
 
@@ -107,6 +109,7 @@ func (o *output) run() error {
 		o.coverage("docs/controls.md", rows, len(units)),
 		o.between("README.md", map[string][]byte{"coverage": render.Summary(rows)}),
 		o.write("docs/deploy/permissions.md", append([]byte(html+permissions), render.Permissions(units)...)),
+		o.write("docs/operate/policy.schema.json", policy.Schema()),
 		o.cost("docs/deploy/cost.md"),
 		o.weaknesses("docs/dev/weaknesses.md"),
 		o.each("docs/remediations", ".md", units, func(u asr.Remediation) ([]byte, error) {
