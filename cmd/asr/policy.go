@@ -19,8 +19,8 @@ func policySchema(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use: "schema", Short: "Print the JSON Schema of policy files, for editors", Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			_, err := a.out.Write(policy.Schema())
-			return err
+			a.text(string(policy.Schema()))
+			return nil
 		},
 	}
 }
