@@ -34,7 +34,7 @@ func (g guard) install(stack *middleware.Stack) error {
 		start := g.s.cfg.Clock()
 		out, meta, err := next.HandleInitialize(ctx, in)
 		g.s.journal.note(ctx, g.call(action, start, meta, err))
-		return out, meta, g.judge(err)
+		return out, meta, g.judge(discreet(in.Parameters, err))
 	}), middleware.After)
 }
 
