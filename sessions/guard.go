@@ -23,6 +23,9 @@ type guard struct {
 }
 
 func (g guard) install(stack *middleware.Stack) error {
+	if err := stack.Deserialize.Add(middleware.DeserializeMiddlewareFunc("asr:Discreet", quiet), middleware.Before); err != nil {
+		return err
+	}
 	return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("asr:Guard", func(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (middleware.InitializeOutput, middleware.Metadata, error) {
 		action := Action(awsmiddleware.GetServiceID(ctx), awsmiddleware.GetOperationName(ctx))
 		if err := g.permit(ctx, action); err != nil {

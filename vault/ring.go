@@ -147,10 +147,24 @@ func (r ring) find(id string) *key {
 	return nil
 }
 
-// of is the key that a document names, nil if it names none.
-func (r ring) of(doc []byte) *key {
+// has reports whether there is a key with an id, be it a retired one.
+func (r ring) has(id [idSize]byte) bool {
+	return slices.ContainsFunc(r, func(k *key) bool { return k.id == id })
+}
+
+// idOf is the id of the key that a document names, noID if it names none.
+func idOf(doc []byte) [idSize]byte {
 	if len(doc) < HeaderSize || !bytes.HasPrefix(doc, []byte(header)) {
+		return noID
+	}
+	return [idSize]byte(doc[len(header):HeaderSize])
+}
+
+// of is that key, nil if it isn't there.
+func (r ring) of(doc []byte) *key {
+	id := idOf(doc)
+	if id == noID {
 		return nil
 	}
-	return r.find(hex.EncodeToString(doc[len(header):HeaderSize]))
+	return r.find(hex.EncodeToString(id[:]))
 }

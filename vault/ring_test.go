@@ -64,6 +64,34 @@ func TestANewKeyWritesAndTheFormerOneStillOpens(t *testing.T) {
 	}
 }
 
+func TestAnotherProcessLearnsOfANewKeyFromWhatItWrote(t *testing.T) {
+	t.Parallel()
+	v, path, _ := opened(t)
+	for name, read := range map[string]func(other *Vault) error{
+		"a document": func(o *Vault) error {
+			doc, _ := v.Encrypt([]byte("state"), "r")
+			_, err := o.Decrypt(doc, "r")
+			return err
+		},
+		"a seal": func(o *Vault) error { s, _ := v.Seal("s3cret"); _, err := o.Open(s); return err },
+		"a signature": func(o *Vault) error {
+			if !o.Verify([]byte("m"), v.Sign([]byte("m"))) {
+				return alien("the signature")
+			}
+			return nil
+		},
+	} {
+		other, err := Open(path, noEnv)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rotate(t, v)
+		if err := read(other); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 // What was written before keys had ids has none.
 func TestTheFirstFormatIsStillRead(t *testing.T) {
 	t.Parallel()
@@ -188,7 +216,7 @@ func TestWhateverIsRotatedStaysReadable(t *testing.T) {
 			}
 			now = now.Add(2 * time.Hour)
 			if rapid.Bool().Draw(t, "retire") {
-				if text, err = Retire(text, Base64, idOf(t, seals[0]), now); err != nil {
+				if text, err = Retire(text, Base64, idIn(t, seals[0]), now); err != nil {
 					t.Fatal(err)
 				}
 				seals = seals[1:]
@@ -206,7 +234,7 @@ func TestWhateverIsRotatedStaysReadable(t *testing.T) {
 	})
 }
 
-func idOf(t *rapid.T, sealed string) string {
+func idIn(t *rapid.T, sealed string) string {
 	_, id, ok := parseSeal(sealed)
 	if !ok {
 		t.Fatalf("%q is no seal", sealed)

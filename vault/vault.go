@@ -7,6 +7,7 @@ package vault
 import (
 	"crypto/hmac"
 	"encoding/base64"
+	"encoding/hex"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -59,7 +60,17 @@ func with(keys ring, source Source, clock asr.Clock) *Vault {
 	return v
 }
 
-func (v *Vault) ring() ring      { return *v.keys.Load() }
+func (v *Vault) ring() ring { return *v.keys.Load() }
+
+// ringWith is the keys, read anew if none has this id: another process may have
+// added it. If they can't be read, what has the id can't either.
+func (v *Vault) ringWith(id [idSize]byte) ring {
+	if id != noID && !v.ring().has(id) {
+		_ = v.Reload()
+	}
+	return v.ring()
+}
+
 func (v *Vault) primary() *key   { return v.ring().primary(v.clock()) }
 func (v *Vault) Primary() string { return v.primary().ID() }
 
@@ -82,7 +93,7 @@ func (v *Vault) opened(sealed string) (string, *key, error) {
 	if !ok {
 		return "", nil, &asr.Error{Code: asr.CodeBadInput, Message: "this is not a sealed secret", Do: "restore it from a backup"}
 	}
-	for _, k := range v.ring().candidates(id) {
+	for _, k := range v.ringWith(id).candidates(id) {
 		if plain, ok := k.opened(raw, sealed[:len(prefix)]); ok {
 			return plain, k, nil
 		}
@@ -132,7 +143,7 @@ func (v *Vault) Encrypt(plain []byte, aad string) ([]byte, error) {
 // Decrypt returns what Encrypt was given. CodeBadInput for anything that these
 // keys didn't encrypt under this aad.
 func (v *Vault) Decrypt(doc []byte, aad string) ([]byte, error) {
-	if k := v.ring().of(doc); k != nil {
+	if k := v.ringWith(idOf(doc)).of(doc); k != nil {
 		if plain, err := k.docs.Open(nil, nil, doc[HeaderSize:], []byte(aad)); err == nil {
 			return plain, nil
 		}
@@ -173,7 +184,11 @@ func (v *Vault) Verify(message []byte, signature string) bool {
 	if !named {
 		hash = signature
 	}
-	for _, k := range v.ring() {
+	keys := v.ring()
+	if raw, err := hex.DecodeString(id); named && err == nil && len(raw) == idSize {
+		keys = v.ringWith([idSize]byte(raw))
+	}
+	for _, k := range keys {
 		if (!named || k.ID() == id) && hmac.Equal([]byte(base64.RawURLEncoding.EncodeToString(mac(k.sign, message))), []byte(hash)) {
 			return true
 		}
