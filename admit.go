@@ -162,7 +162,7 @@ func (e *Engine) stopped(ctx context.Context, b *Batch, g Ledger) error {
 
 // own chains a record to asr's own, after those of the batch.
 func (e *Engine) own(ctx context.Context, b *Batch, rec Record) (Record, error) {
-	rec.Subject = "asr"
+	rec.Subject = SubjectSelf
 	head, err := e.c.Store.Head(ctx, rec.Subject)
 	if err != nil {
 		return rec, err

@@ -303,7 +303,6 @@ func (e *Engine) update(ctx context.Context, id string, by Actor, change func(*b
 
 // Kill turns the kill switch on, with a reason, or off with an empty one.
 func (e *Engine) Kill(ctx context.Context, by Actor, reason string) error {
-	detail, _ := json.Marshal(map[string]string{"reason": reason})
 	event := "kill_switch_on"
 	if reason == "" {
 		event = "kill_switch_off"
@@ -311,10 +310,19 @@ func (e *Engine) Kill(ctx context.Context, by Actor, reason string) error {
 	if err := e.c.Store.SetSetting(ctx, KillSwitch, reason); err != nil {
 		return err
 	}
+	return e.Note(ctx, by, event, map[string]string{"reason": reason})
+}
+
+// SubjectSelf is the subject of the records that are about asr itself.
+const SubjectSelf = "asr"
+
+// Note records what a person does to asr itself.
+func (e *Engine) Note(ctx context.Context, by Actor, event string, detail map[string]string) error {
+	doc, _ := json.Marshal(detail) // strings always encode
 	err := ErrStale
-	for tries := 0; errors.Is(err, ErrStale) && tries < 20; tries++ { // somebody else turns it, too
+	for tries := 0; errors.Is(err, ErrStale) && tries < 20; tries++ { // somebody else does, too
 		var b Batch
-		rec, rerr := e.own(ctx, &b, Record{At: e.now(), Actor: by, Event: event, Detail: detail})
+		rec, rerr := e.own(ctx, &b, Record{At: e.now(), Actor: by, Event: event, Detail: doc})
 		if rerr != nil {
 			return rerr
 		}

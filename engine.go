@@ -57,7 +57,7 @@ func New(c Config) *Engine {
 	}
 	e := &Engine{c: c, units: map[string]Remediation{}}
 	for _, r := range c.Remediations {
-		e.units[r.Spec.ID] = r.guarded(c.Vault)
+		e.units[r.Spec.ID] = r
 	}
 	return e
 }
@@ -88,7 +88,18 @@ func (e *Engine) unit(id string) (Remediation, error) {
 	if !ok {
 		return r, &Error{Code: CodeNoRemediation, Message: "this asr has no remediation " + id, Do: "see asr controls for what it has; a newer asr may have it"}
 	}
-	return r, nil
+	return r.guarded(e.c.Vault), nil
+}
+
+// unitFor returns a run's remediation. It seals as the run's plan is sealed, or
+// nothing in the plan would compare.
+func (e *Engine) unitFor(run *Run) (Remediation, error) {
+	r, err := e.unit(run.Remediation)
+	keys, several := e.c.Vault.(KeyRing)
+	if like := run.seal(); err == nil && several && like != "" {
+		return e.units[run.Remediation].guarded(keys.Like(like)), nil
+	}
+	return r, err
 }
 
 type noPolicy struct{}

@@ -227,5 +227,5 @@ type Rejected struct {
 	At     time.Time `json:"at"`
 	Source string    `json:"source"` // the file, queue or API that it came from
 	Reason string    `json:"reason"`
-	Body   string    `json:"body"` // its start, at most 4,096 bytes
+	Body   string    `json:"body"` // its Outline, at most 4,096 bytes
 }

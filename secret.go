@@ -31,6 +31,18 @@ type Vault interface {
 	Open(sealed string) (plain string, err error)
 }
 
+// KeyRing is a Vault whose key can be changed for another: the primary key
+// seals, and those before it still open what they sealed. Equal secrets have
+// equal seals of one key only, so a run is carried out with the key that its
+// plan was sealed with, until Engine.Rekey seals it anew.
+type KeyRing interface {
+	Vault
+	// Current reports whether the primary key made the seal.
+	Current(sealed string) bool
+	// Like is a vault that seals with the key that made this seal.
+	Like(sealed string) Vault
+}
+
 func isSecret(v any) bool {
 	m, ok := v.(map[string]any)
 	_, secret := m[secretKey].(string)

@@ -37,7 +37,7 @@ func (e *Engine) Step(ctx context.Context, id string) (Next, error) {
 	if r.State.Waits() {
 		return e.expire(ctx, b)
 	}
-	u, err := e.unit(r.Remediation)
+	u, err := e.unitFor(&r)
 	if err != nil {
 		return e.fail(ctx, b, StateFailed, err)
 	}

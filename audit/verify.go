@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"example.com/asr"
 )
@@ -41,6 +42,7 @@ type verification struct {
 	store  Store
 	verify func(message []byte, signature string) bool
 	marks  map[string][]mark // by subject, in the order of checkpoints
+	former map[string]int64  // keys that were changed for others: the checkpoint that did
 	Report
 }
 
@@ -49,7 +51,7 @@ type verification struct {
 // still hold what each checkpoint saw of it. The error is the store's; what is
 // wrong with the log stands in the report. The log may be written to meanwhile.
 func Verify(ctx context.Context, store Store, verify func(message []byte, signature string) bool) (Report, error) {
-	v := verification{store: store, verify: verify, marks: map[string][]mark{}, Report: Report{Problems: []Problem{}}}
+	v := verification{store: store, verify: verify, marks: map[string][]mark{}, former: map[string]int64{}, Report: Report{Problems: []Problem{}}}
 	if err := v.checkpoints(ctx); err != nil {
 		return v.Report, fmt.Errorf("verify checkpoints: %w", err)
 	}
@@ -105,12 +107,39 @@ func (v *verification) checkpoint(c, last asr.Checkpoint) bool {
 	case !v.verify(message(c), c.Signature):
 		v.problem(checkpoints, c.Seq, "its signature is wrong: it was changed, or signed with another key")
 		return false
+	case v.former[keyOf(c)] > 0:
+		v.problem(checkpoints, c.Seq, "it is signed with key %s, which was changed for another by checkpoint %d", keyOf(c), v.former[keyOf(c)])
+		return false
 	case c.Seq != last.Seq+1:
 		v.problem(checkpoints, last.Seq+1, "it is missing: checkpoint %d comes next", c.Seq)
 	case c.Prev != last.Signature:
 		v.problem(checkpoints, c.Seq, "it follows another checkpoint than %d", last.Seq)
 	}
+	if keyOf(c) != keyOf(last) && last.Seq > 0 {
+		v.former[keyOf(last)] = c.Seq
+	}
 	return true
+}
+
+// keyOf is the id of the key that signed a checkpoint, "none" if its signature
+// has none: asr's first ones.
+func keyOf(c asr.Checkpoint) string {
+	if id, _, named := strings.Cut(c.Signature, "."); named {
+		return id
+	}
+	return "none"
+}
+
+// Expect adds a problem if the last checkpoint is signed with another key than
+// the one that is in use since it was changed for the last time. Whoever has the
+// former key could otherwise take away all that came since, and sign anew.
+func (r *Report) Expect(key string) {
+	if r.Last == nil || keyOf(*r.Last) == key {
+		return
+	}
+	v := verification{Report: *r}
+	v.problem(checkpoints, r.Last.Seq+1, "no checkpoint is signed with key %s, which is in use: those since the key was changed were taken away, or asr keys rotate was cut off and asr keys rewrap has yet to end it", key)
+	*r = v.Report
 }
 
 // saw notes what a checkpoint saw. lastHeads are those under lastRoot, if they

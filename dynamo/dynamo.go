@@ -37,6 +37,7 @@ type Config struct {
 type Vault interface {
 	Encrypt(plain []byte, aad string) ([]byte, error)
 	Decrypt(doc []byte, aad string) ([]byte, error)
+	Header() []byte // what begins each document that the primary key encrypts
 	asr.Signer
 }
 

@@ -2,7 +2,6 @@ package functions
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -98,18 +97,28 @@ type wiring struct {
 	parts *parts
 }
 
+// How long the vault's keys are taken for those of the secret, and how long at
+// most where the secret can't be read. A new key waits longer for its time than
+// the one, and a former key is retired later than the other.
+const (
+	keysFresh = 5 * time.Minute
+	keysStale = 30 * time.Minute
+)
+
 // parts is the product as this function needs it.
 type parts struct {
 	handlers *handlers.Handlers
 	policy   *handlers.Policy
 	api      http.Handler
+	vault    *vault.Vault
+	keysAt   time.Time // when the vault's keys were read
 }
 
 func (w *wiring) open(ctx context.Context) (*parts, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.parts != nil {
-		return w.parts, nil
+		return w.parts, w.freshen(ctx, w.parts)
 	}
 	files := s3.NewFromConfig(w.AWS)
 	v, book, err := w.fetch(ctx, files)
@@ -127,7 +136,7 @@ func (w *wiring) open(ctx context.Context) (*parts, error) {
 			return nil, err
 		}
 	}
-	p := &parts{policy: w.policySource(files)}
+	p := &parts{policy: w.policySource(files), vault: v, keysAt: w.now()}
 	engine := asr.New(asr.Config{
 		Store: store, Remediations: units, Matcher: chosen{book, w.off}, Policy: p.policy, Vault: v,
 		Rules: configrules.Reader{Dial: s.Dial}, Trail: trail.Reader{Dial: s.Dial}, Channels: []asr.Channel{asr.ChannelOutcome}, Patience: w.patience, Clock: w.Clock, Log: w.log,
@@ -136,7 +145,7 @@ func (w *wiring) open(ctx context.Context) (*parts, error) {
 	starter := &workflow.Starter{Executions: sfn.NewFromConfig(w.AWS), Machine: w.runs, Engine: engine, Store: store, Clock: w.Clock}
 	p.api = server.New(server.Config{Engine: engine, Store: store, Who: handlers.Caller, Drive: starter.Start, Audited: handlers.AuditSetting, Log: w.log})
 	p.handlers = handlers.New(handlers.Config{
-		Engine: engine, Store: store, Starter: starter, Reporter: w.reporters(s), Signer: v, Metrics: handlers.Metrics{To: w.Log, Clock: w.Clock, Saved: minutesSaved},
+		Engine: engine, Store: store, Starter: starter, Reporter: w.reporters(s), Signer: v, Keys: handlers.Keys{Primary: primaryOf(v), Rewrap: store.Rewrap}, Metrics: handlers.Metrics{To: w.Log, Clock: w.Clock, Saved: minutesSaved},
 		Refresh: p.policy.Refresh, Decode: securityhub.Decode, Request: ssmdoc.Requests(units), Woken: ssmdoc.Event, Pull: w.pull(), Clock: w.Clock, Log: w.log,
 	})
 	w.parts = p
@@ -169,17 +178,54 @@ func (w *wiring) reporters(s *sessions.Sessions) asr.Reporters {
 // change, the check.
 const minutesSaved = 30
 
-// vault makes the vault's key from the secret: 64 random characters.
+// vault makes the vault's keys from the secret: a line each, of 64 random
+// characters.
 func (w *wiring) vault(ctx context.Context) (*vault.Vault, error) {
 	out, err := secretsmanager.NewFromConfig(w.AWS).GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &w.secret})
 	if err != nil {
 		return nil, fmt.Errorf("the vault's key: %w", err)
 	}
-	if len(aws.ToString(out.SecretString)) < 32 {
-		return nil, fmt.Errorf("the secret %s holds less than 32 characters: it is not the one that the stack made", w.secret)
+	v, err := vault.Parse(aws.ToString(out.SecretString), vault.Passphrase, w.Clock)
+	if err != nil {
+		return nil, fmt.Errorf("the secret %s is not the one that the stack made: %w", w.secret, err)
 	}
-	key := sha256.Sum256([]byte(*out.SecretString))
-	return vault.New(key[:])
+	return v, nil
+}
+
+// freshen reads the vault's keys again when they are old: there may be a new one.
+func (w *wiring) freshen(ctx context.Context, p *parts) error {
+	age := w.now().Sub(p.keysAt)
+	if age < keysFresh {
+		return nil
+	}
+	v, err := w.vault(ctx)
+	if err != nil && age < keysStale {
+		w.log.WarnContext(ctx, "the vault's keys can't be read again", "error", err)
+		return nil
+	}
+	if err == nil {
+		p.vault.Use(v)
+		p.keysAt = w.now()
+	}
+	return err
+}
+
+func (w *wiring) now() time.Time {
+	if w.Clock != nil {
+		return w.Clock()
+	}
+	return time.Now()
+}
+
+func primaryOf(v *vault.Vault) func() (string, time.Time) {
+	return func() (string, time.Time) {
+		for _, k := range v.Keys() {
+			if k.State == vault.KeyPrimary {
+				return k.ID, k.Since
+			}
+		}
+		return "", time.Time{}
+	}
 }
 
 // pull takes findings from Security Hub's API of the function's own Region.

@@ -3,6 +3,7 @@ package lambda
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"time"
 
 	"example.com/asr/audit"
@@ -13,6 +14,7 @@ import (
 type Audited struct {
 	At     time.Time    `json:"at"`
 	Report audit.Report `json:"report"`
+	Keys   *Rewrapped   `json:"keys,omitempty"` // since the key was changed for another
 }
 
 // AuditSetting is where Audited is kept.
@@ -22,7 +24,8 @@ const AuditSetting = "audit-report"
 const mostProblems = 100
 
 // Audit proves the whole audit log and, if nothing was tampered with, signs how
-// far it goes. What it found is kept, counted, and returned.
+// far it goes. What it found is kept, counted, and returned. After a rotation of
+// the key it also encrypts anew what the former one encrypted.
 func (h *Handlers) Audit(ctx context.Context) (Audited, error) {
 	out := Audited{At: h.c.Clock().UTC()}
 	var err error
@@ -44,9 +47,11 @@ func (h *Handlers) Audit(ctx context.Context) (Audited, error) {
 		}
 	}
 	out.Report.Problems = out.Report.Problems[:min(problems, mostProblems)]
+	keys, failed := h.rewrap(ctx)
+	out.Keys = keys
 	doc, err := json.Marshal(out)
 	if err != nil {
 		return out, err
 	}
-	return out, h.c.Store.SetSetting(ctx, AuditSetting, string(doc))
+	return out, errors.Join(h.c.Store.SetSetting(ctx, AuditSetting, string(doc)), failed)
 }

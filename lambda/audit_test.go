@@ -65,6 +65,39 @@ func TestTheAuditLogIsProvenSignedAndWhatWasFoundIsKept(t *testing.T) {
 	}
 }
 
+func TestWhatAFormerKeyEncryptedIsEncryptedAnewOnceForEachKey(t *testing.T) {
+	w := newWorld(t, asr.ModeAuto)
+	w.config.Signer = seal{}
+	primary, since, asked := "k1", time.Time{}, 0
+	w.config.Keys = lambda.Keys{
+		Primary: func() (string, time.Time) { return primary, since },
+		Rewrap:  func(context.Context) (int, error) { asked++; return 0, nil },
+	}
+	w.rebuild()
+	w.execute(w.finding("f-1", "s"), 0)
+	for _, step := range []struct {
+		name     string
+		rotate   bool
+		wait     time.Duration
+		asked    int
+		complete bool
+	}{
+		{name: "there was no rotation"},
+		{name: "others may still write with the former key", rotate: true, wait: time.Minute, asked: 1},
+		{name: "nobody does any more", wait: 2 * time.Hour, asked: 2, complete: true},
+		{name: "nothing is left to do", wait: 24 * time.Hour, asked: 2, complete: true},
+	} {
+		if step.rotate {
+			primary, since = "k2", w.clock()
+		}
+		w.jump(step.wait)
+		got, err := w.handlers.Audit(t.Context())
+		if err != nil || asked != step.asked || (got.Keys != nil && got.Keys.Complete) != step.complete {
+			t.Errorf("%s: asked %d times, %+v %v", step.name, asked, got.Keys, err)
+		}
+	}
+}
+
 // stuck is a Security Hub that doesn't answer.
 type stuck struct{ hub }
 

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"example.com/asr"
@@ -120,11 +119,8 @@ func (h *Handlers) request(ctx context.Context, body []byte) error {
 
 // reject keeps an event that can't be understood.
 func (h *Handlers) reject(ctx context.Context, body []byte, why error) error {
-	const most = 4096 // bytes of a Rejected's body
 	sum := digest(body)
-	return h.c.Store.Reject(ctx, asr.Rejected{
-		ID: sum, At: h.c.Clock().UTC(), Source: "the queue", Reason: clip(asr.Line(why.Error())), Body: strings.ToValidUTF8(string(body[:min(len(body), most)]), ""),
-	})
+	return h.c.Store.Reject(ctx, asr.Rejected{ID: sum, At: h.c.Clock().UTC(), Source: "the queue", Reason: clip(asr.Line(why.Error())), Body: asr.Outline(body)})
 }
 
 // woken goes on with a run whose automation execution has got somewhere.

@@ -26,6 +26,7 @@ type Config struct {
 	Reporter asr.Reporter
 	Metrics  Metrics
 	Signer   asr.Signer // signs and proves the audit log
+	Keys     Keys       // of the vault; the zero Keys: they are never changed
 
 	// Refresh reads the policy again if it is old. Its error fails the event, so
 	// that it comes again: nothing is decided without the policy.

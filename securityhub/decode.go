@@ -90,7 +90,7 @@ func (o origin) reject(p piece, format string, args ...any) asr.Rejected {
 	sum.Write(p.raw)
 	return asr.Rejected{
 		ID: hex.EncodeToString(sum.Sum(nil)[:16]), At: o.at, Source: o.source, Reason: reason,
-		Body: strings.ToValidUTF8(string(p.raw[:min(len(p.raw), maxBody)]), ""),
+		Body: asr.Outline(p.raw),
 	}
 }
 

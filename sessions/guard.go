@@ -25,6 +25,9 @@ type guard struct {
 }
 
 func (g guard) install(stack *middleware.Stack) error {
+	if err := stack.Deserialize.Add(middleware.DeserializeMiddlewareFunc("asr:Discreet", quiet), middleware.Before); err != nil {
+		return err
+	}
 	return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("asr:Guard", func(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (middleware.InitializeOutput, middleware.Metadata, error) {
 		action := Action(awsmiddleware.GetServiceID(ctx), awsmiddleware.GetOperationName(ctx))
 		if err := g.permit(ctx, action); err != nil {
@@ -36,7 +39,7 @@ func (g guard) install(stack *middleware.Stack) error {
 		start := g.s.cfg.Clock()
 		out, meta, err := next.HandleInitialize(ctx, in)
 		g.s.journal.note(ctx, g.call(action, start, meta, err))
-		return out, meta, g.judge(err)
+		return out, meta, g.judge(discreet(in.Parameters, err))
 	}), middleware.After)
 }
 

@@ -14,6 +14,7 @@ import (
 // while we encrypt.
 type packed struct {
 	*asr.Batch
+	key      string // that encrypted its run and messages; "": it has none
 	run      []byte
 	findings [][]byte
 	records  [][]byte
@@ -29,6 +30,9 @@ func (s *Store) Commit(ctx context.Context, b *asr.Batch) error {
 		return fmt.Errorf("commit: %w", err)
 	}
 	err = s.update(ctx, func(tx *sql.Tx) error {
+		if err := s.current(ctx, tx, p.key); err != nil {
+			return err
+		}
 		for _, put := range []func(context.Context, *sql.Tx) error{p.putRun, p.putFindings, p.putRecords, p.putMessages, p.putLedgers} {
 			if err := put(ctx, tx); err != nil {
 				return err
@@ -53,6 +57,9 @@ func (s *Store) Commit(ctx context.Context, b *asr.Batch) error {
 
 func (s *Store) pack(b *asr.Batch) (p packed, err error) {
 	p.Batch = b
+	if b.Run != nil || len(b.Messages) > 0 {
+		p.key = s.vault.Primary()
+	}
 	if b.Run != nil {
 		r := *b.Run
 		r.Version++

@@ -121,30 +121,6 @@ func foreign() error {
 	return &asr.Error{Code: asr.CodeBadInput, Message: "this is not a file of asr", Do: "name another file, or move this one away"}
 }
 
-// checkKey finds out at once whether the vault can read the file. A new file
-// gets a document to tell by.
-func (s *Store) checkKey(ctx context.Context, tx *sql.Tx) error {
-	const name = "key check"
-	var doc []byte
-	err := tx.QueryRowContext(ctx, "SELECT value FROM meta WHERE name = ?", name).Scan(&doc)
-	if errors.Is(err, sql.ErrNoRows) {
-		if doc, err = s.vault.Encrypt([]byte("asr"), name); err == nil {
-			_, err = tx.ExecContext(ctx, "INSERT INTO meta (name, value) VALUES (?, ?)", name, doc)
-		}
-		return err
-	}
-	if err != nil {
-		return err
-	}
-	if _, err := s.vault.Decrypt(doc, name); err != nil {
-		return &asr.Error{
-			Code: asr.CodeBadInput, Message: "the data in this file was written with another key",
-			Do: "restore the key file that belongs to it, or set ASR_KEY to its key; without the key, start with a new file",
-		}
-	}
-	return nil
-}
-
 // fillColumns writes the columns of all runs anew from their documents, which
 // SQL can't read.
 func (s *Store) fillColumns(ctx context.Context, tx *sql.Tx) error {

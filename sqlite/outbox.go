@@ -41,9 +41,16 @@ func (s *Store) Delivered(ctx context.Context, id string) error {
 
 // Postpone implements asr.Outbox. A message that was delivered meanwhile stays so.
 func (s *Store) Postpone(ctx context.Context, m asr.Message) error {
+	key := s.vault.Primary()
 	doc, err := s.seal(m, messageDoc(m.ID))
 	if err == nil {
-		err = s.exec(ctx, "UPDATE messages SET due_at = ?, doc = ? WHERE id = ?", micros(m.DueAt), doc, m.ID)
+		err = s.update(ctx, func(tx *sql.Tx) error {
+			if err := s.current(ctx, tx, key); err != nil {
+				return err
+			}
+			_, err := tx.ExecContext(ctx, "UPDATE messages SET due_at = ?, doc = ? WHERE id = ?", micros(m.DueAt), doc, m.ID)
+			return err
+		})
 	}
 	if err != nil {
 		return fmt.Errorf("postpone: %w", err)

@@ -35,6 +35,16 @@ type Vault interface {
 	Encrypt(plain []byte, aad string) ([]byte, error)
 	Decrypt(doc []byte, aad string) ([]byte, error)
 	asr.Signer
+	Keys
+}
+
+// Keys is what the store must know of the vault's keys, to see to it that
+// nothing is encrypted with a former one after it was changed for another.
+type Keys interface {
+	Primary() string            // the id of the key that encrypts
+	Newer(id, than string) bool // whether a key came after another
+	Header() []byte             // what begins each document that the primary encrypts
+	Reload() error              // reads the keys anew: another process may have added one
 }
 
 var _ asr.Store = (*Store)(nil)

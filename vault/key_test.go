@@ -96,7 +96,7 @@ func TestAKeyThatCannotBeUsedIsRefusedWithAdvice(t *testing.T) {
 		{name: "others may read the file", file: someKey, mode: 0o640, want: "can be used by others"},
 		{name: "others may write the file", file: someKey, mode: 0o602, want: "can be used by others"},
 		{name: "the file is too short", file: base64.StdEncoding.EncodeToString([]byte("short")), mode: 0o600, want: "has 5 bytes instead of 32"},
-		{name: "the file is empty", mode: 0o600, want: "has 0 bytes instead of 32"},
+		{name: "the file is empty", mode: 0o600, want: "the key is missing"},
 		{name: "the file is no base64", file: strings.Repeat("?", 44), mode: 0o600, want: "not base64"},
 		{name: "the environment's is too long", env: someKey[:43] + "A" + someKey, want: EnvKey},
 		{name: "the environment's is no base64", env: "hunter2!", want: "not base64"},

@@ -29,6 +29,9 @@ record or missing run, and adds a checkpoint if all is well.`,
 			if err != nil {
 				return err
 			}
+			if len(p.vault.Keys()) > 1 {
+				report.Expect(p.vault.Primary())
+			}
 			if len(report.Problems) == 0 {
 				added, err := audit.Checkpoint(ctx, p.store, p.vault.Sign, time.Now())
 				if err != nil {

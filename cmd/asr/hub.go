@@ -29,7 +29,7 @@ the stack's output ApiUrl, or named with --api or $ASR_API.`,
 	f.StringVar(&h.url, "api", "", "URL of the API (default $ASR_API, or the stack's output ApiUrl)")
 	f.StringVar(&h.stack, "stack", "asr-hub", "name of the hub's stack")
 	cmd.AddCommand(h.runs(), h.show(), h.approve(), h.reject(), h.answer("cancel", "End a run that has not begun"),
-		h.revert(), h.remediate(), h.findings(), h.audit(), h.killSwitch(), h.limits())
+		h.revert(), h.remediate(), h.findings(), h.audit(), h.keys(), h.killSwitch(), h.limits())
 	return cmd
 }
 

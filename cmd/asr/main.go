@@ -128,7 +128,7 @@ Start with: asr demo`,
 	f.BoolVarP(&a.yes, "yes", "y", false, "don't ask before something is changed")
 	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	cmd.AddCommand(demoCommand(a), sandboxCommand(a), hubGroup(a), findingsCommand(a), planCommand(a), remediateCommand(a), approveCommand(a), rejectCommand(a),
-		revertCommand(a), runsCommand(a), controlsCommand(a), explainCommand(a), policyCommand(a), auditCommand(a), killCommand(a), limitsCommand(a), doctorCommand(a), templatesCommand(a), costCommand(a), importCommand(a), completionCommand(a), versionCommand(a))
+		revertCommand(a), runsCommand(a), controlsCommand(a), explainCommand(a), policyCommand(a), auditCommand(a), keysCommand(a), killCommand(a), limitsCommand(a), doctorCommand(a), templatesCommand(a), costCommand(a), importCommand(a), completionCommand(a), versionCommand(a))
 	strictArgs(cmd)
 	return cmd
 }
