@@ -204,7 +204,7 @@ func (d *decoder) documents(s *scanner, o origin) error {
 		d.read++
 		switch b {
 		case '[':
-			err = d.list(s, o, "findings", MaxDocument, d.piece)
+			err = d.list(s, o, "findings", MaxDocument, d.listed)
 		case '{':
 			err = d.object(s, o)
 		default:
@@ -311,11 +311,12 @@ func (d *decoder) member(s *scanner, o origin, whole *piece) (listed bool, err e
 	if b == '[' {
 		switch string(name.raw) {
 		case `"Findings"`, `"findings"`:
-			return true, d.list(s, o, "findings", MaxFinding, d.piece)
+			return true, d.list(s, o, "findings", MaxFinding, d.listed)
 		case `"Records"`:
 			return true, d.list(s, o, "Records", MaxDocument, d.record)
 		}
 	}
+	whole.likely = whole.likely || string(name.raw) == `"SchemaVersion"`
 	v, err := s.value(MaxDocument)
 	whole.join(MaxDocument, name)
 	whole.add(MaxDocument, ':')
@@ -334,7 +335,18 @@ func (d *decoder) piece(p piece, o origin) error {
 	case p.cut():
 		return d.reject(o, p, "it has %d bytes, and at most %d are taken", p.size, len(p.raw))
 	}
+	if p.likely {
+		if one, ok := quick(p.raw, o); ok {
+			return d.take(one, o)
+		}
+	}
 	return d.document(p, o)
+}
+
+// listed takes an element of a list of findings.
+func (d *decoder) listed(p piece, o origin) error {
+	p.likely = true
+	return d.piece(p, o)
 }
 
 // inner takes a text that holds a document.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,10 +15,37 @@ import (
 	"example.com/asr"
 )
 
-var (
-	accountID  = regexp.MustCompile(`^[0-9]{12}$`)
-	regionName = regexp.MustCompile(`^([a-z]{2,4}(-[a-z]{1,16}){1,3}-[0-9]{1,2}|aws-global)$`)
+// isAccount reports whether an account id has its 12 digits.
+func isAccount(id string) bool { return made(id, 12, 12, digits) }
+
+// isRegion reports whether a name is formed like a Region's: 3 to 5 parts, the
+// first of 2 to 4 letters, the last of 1 or 2 digits.
+func isRegion(name string) bool {
+	if name == "aws-global" {
+		return true
+	}
+	parts := strings.SplitN(name, "-", 6)
+	last := len(parts) - 1
+	if last < 2 || last > 4 || !made(parts[0], 2, 4, lower) || !made(parts[last], 1, 2, digits) {
+		return false
+	}
+	for _, word := range parts[1:last] {
+		if !made(word, 1, 16, lower) {
+			return false
+		}
+	}
+	return true
+}
+
+const (
+	lower  = "abcdefghijklmnopqrstuvwxyz"
+	digits = "0123456789"
 )
+
+// made reports whether a text has so many characters, all of them of these.
+func made(text string, least, most int, of string) bool {
+	return len(text) >= least && len(text) <= most && strings.Trim(text, of) == ""
+}
 
 // named checks an identifier that the finding must have.
 func named(field, value string) error {
@@ -45,7 +71,7 @@ func identified(idField, id, productField, product, accountField, account string
 	if account == "" {
 		return errors.New(accountField + " is missing")
 	}
-	if !accountID.MatchString(account) {
+	if !isAccount(account) {
 		return fmt.Errorf("%s is %q: an account id has 12 digits", accountField, clip(account, 60))
 	}
 	return nil
@@ -86,12 +112,16 @@ func (m *moment) UnmarshalJSON(raw []byte) error {
 	if text == "" {
 		return nil
 	}
+	m.read(text)
+	return nil
+}
+
+func (m *moment) read(text string) {
 	t, ok := parseTime(text)
 	if !ok {
 		m.odd = clip(text, 60)
 	}
 	m.Time = t
-	return nil
 }
 
 func parseTime(text string) (time.Time, bool) {
@@ -167,7 +197,7 @@ func regionOf(texts ...string) string {
 		if r == "global" {
 			r = "aws-global"
 		}
-		if regionName.MatchString(r) {
+		if isRegion(r) {
 			return r
 		}
 	}
