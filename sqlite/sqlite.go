@@ -156,6 +156,9 @@ const (
 
 // Close waits for what is under way and closes the file.
 func (s *Store) Close() error {
+	for _, stmt := range s.prepared {
+		_ = stmt.Close() // it goes with its connection anyway
+	}
 	_, _ = s.write.Exec("PRAGMA optimize") // statistics for the query planner: nice to have
 	return errors.Join(s.read.Close(), s.write.Close())
 }
