@@ -36,7 +36,7 @@ func (d *decoder) document(p piece, o origin) error {
 	case doc.DetailType != nil:
 		return d.event(p, doc, o)
 	case isList(doc.Findings):
-		return d.nested(doc.Findings, o, "findings", MaxFinding, d.listed)
+		return d.nested(doc.Findings, o, findings, MaxFinding, d.listed)
 	case isList(doc.Records):
 		return d.nested(doc.Records, o, "Records", MaxDocument, d.record)
 	case plain(doc.Type) == "Notification" && plain(doc.Message) != "":
@@ -98,7 +98,7 @@ func (d *decoder) event(p piece, doc outline, o origin) error {
 	for i, one := range detail.Findings {
 		var q piece
 		q.add(MaxFinding, one...)
-		if err := d.listed(q, o.in("findings", i)); err != nil {
+		if err := d.listed(q, o.in(findings, i)); err != nil {
 			return err
 		}
 	}

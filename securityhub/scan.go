@@ -103,6 +103,12 @@ func (s *scanner) value(limit int) (p piece, err error) {
 	}
 }
 
+// ahead is what has been read and not been taken yet. It may go beyond the document.
+func (s *scanner) ahead() []byte {
+	w, _ := s.r.Peek(s.r.Buffered()) // so many are there
+	return w
+}
+
 // stretch is how many bytes are looked at together: few enough that what is
 // behind a short value costs nothing.
 const stretch = 4096

@@ -1,9 +1,12 @@
 package securityhub
 
 import (
-	"encoding/json"
+	"bytes"
 
 	"example.com/asr"
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	jsonv1 "github.com/go-json-experiment/json/v1"
 )
 
 // strict is a finding as Security Hub itself writes it: each field of the type
@@ -79,15 +82,35 @@ func (i instant) moment() (m moment) {
 	return m
 }
 
-// quick reads a finding in ASFF in one go; false if it may be something else,
-// or has to be read with more care.
-func quick(raw []byte, o origin) (asr.Observation, bool) {
-	var s strict
-	if len(raw) > MaxFinding || json.Unmarshal(raw, &s) != nil || s.DetailType || s.Findings || s.Records || s.Type || s.Class || s.FindingInfo || s.Account == "" {
-		return asr.Observation{}, false
+// quick reads findings in ASFF in one go.
+type quick struct{ json *jsontext.Decoder }
+
+// asV1 matches names as encoding/json does. Names that come twice and invalid
+// UTF-8 are errors: the careful reading takes them.
+var asV1 = json.JoinOptions(json.MatchCaseInsensitiveNames(true), jsonv1.MatchCaseSensitiveDelimiter(true))
+
+// whole reads a finding; false if it may be something else, or has to be read
+// with more care.
+func (q *quick) whole(raw []byte, o origin) (asr.Observation, bool) {
+	one, size, ok := q.ahead(raw, o)
+	return one, ok && len(bytes.TrimLeft(raw[size:], " \t\r\n")) == 0
+}
+
+// ahead reads the finding that the text begins with, and that has the size.
+// Whether it is too deep is for others to check.
+func (q *quick) ahead(text []byte, o origin) (one asr.Observation, size int, ok bool) {
+	if q.json == nil {
+		q.json = new(jsontext.Decoder)
 	}
-	one, err := s.asff().observation(o)
-	return one, err == nil
+	var s strict
+	q.json.Reset(bytes.NewBuffer(text))
+	err := json.UnmarshalDecode(q.json, &s, asV1)
+	size = int(q.json.InputOffset())
+	if err != nil || size > MaxFinding || s.DetailType || s.Findings || s.Records || s.Type || s.Class || s.FindingInfo || s.Account == "" {
+		return one, 0, false
+	}
+	one, err = s.asff().observation(o)
+	return one, size, err == nil
 }
 
 func (s *strict) asff() *asff {

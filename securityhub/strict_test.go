@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -16,7 +17,7 @@ func FuzzQuick(f *testing.F) {
 	for _, raw := range someFindings(f) {
 		f.Add(raw)
 	}
-	for _, s := range []string{`{"AwsAccountId":"111111111111","Id":"a","ProductArn":"p","UpdatedAt":"2025-06-03T11:20:32Z","Types":["",null],"Resources":[{"Id":"r","Tags":null}]}`} {
+	for _, s := range []string{`{"AwsAccountId":"111111111111","Id":"a","ProductArn":"p","UpdatedAt":"2025-06-03T11:20:32Z","Types":["",null],"Resources":[{"Id":"r","Tags":null}]}`, "{\"ProductArn\":\"0\",\"AwsAccountId\":\"000000000000\",\"UpdatedAt\":\"1\",\"ResourCes\":[{\"Id\":\"0\"}],\"Id\":\"0\"}\v"} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) { alike(t, raw) })
@@ -38,7 +39,7 @@ func TestTheQuickReadingOfAFindingComesToTheSameAsTheCareful(t *testing.T) {
 func alike(t *testing.T, raw []byte) bool {
 	t.Helper()
 	o := origin{source: "f", at: received}
-	got, ok := quick(raw, o)
+	got, ok := new(quick).whole(raw, o)
 	if !ok {
 		return false
 	}
@@ -90,4 +91,29 @@ func FuzzRegion(f *testing.F) {
 			t.Errorf("%q: %v, want %v", name, got, want)
 		}
 	})
+}
+
+func TestWhatIsReadQuicklyIsNoDeeperAndNoLongerThanTheRest(t *testing.T) {
+	t.Parallel()
+	one := func(more string) string {
+		return `{"Id":"a","ProductArn":"p","AwsAccountId":"111111111111","UpdatedAt":"2025-06-01T00:00:00Z","Resources":[{"Id":"r"}]` + more + `}`
+	}
+	deep := func(n int) string { return `,"Details":` + strings.Repeat("[", n) + strings.Repeat("]", n) }
+	for _, test := range []struct {
+		name, body      string
+		taken, rejected int
+	}{
+		{"as deep as may be", `[` + one(deep(MaxDepth-1)) + `]`, 1, 0},
+		{"too deep", `[` + one(deep(MaxDepth)) + `,` + one("") + `]`, 1, 1},
+		{"many brackets side by side", `[` + one(`,"Details":[[]`+strings.Repeat(",[]", 200)+`]`) + `]`, 1, 0},
+		{"on two lines, where each is a document", "{}\n" + `{"Findings":[` + one(",\n\"Region\":\"eu-west-1\"") + `]}`, 0, 3},
+		{"too long", `{"Findings":[` + one(`,"Title":"`+strings.Repeat("x", MaxFinding)+`"`) + `,` + one("") + `]}`, 1, 1},
+		{"a name twice", `[` + one(`,"Id":"b"`) + `]`, 1, 0},
+		{"invalid UTF-8", `[` + one(",\"Title\":\"\xff\"") + `]`, 1, 0},
+	} {
+		obs, rejected := Decode("f", received, []byte(test.body))
+		if len(obs) != test.taken || len(rejected) != test.rejected {
+			t.Errorf("%s: %d taken, %d rejected, want %d, %d: %v", test.name, len(obs), len(rejected), test.taken, test.rejected, rejected)
+		}
+	}
 }

@@ -24,27 +24,35 @@ func isRegion(name string) bool {
 	if name == "aws-global" {
 		return true
 	}
-	parts := strings.SplitN(name, "-", 6)
-	last := len(parts) - 1
-	if last < 2 || last > 4 || !made(parts[0], 2, 4, lower) || !made(parts[last], 1, 2, digits) {
+	word, rest, _ := strings.Cut(name, "-")
+	if !made(word, 2, 4, lower) {
 		return false
 	}
-	for _, word := range parts[1:last] {
+	for words := 0; ; words++ {
+		var more bool
+		if word, rest, more = strings.Cut(rest, "-"); !more {
+			return words >= 1 && words <= 3 && made(word, 1, 2, digits)
+		}
 		if !made(word, 1, 16, lower) {
 			return false
 		}
 	}
-	return true
 }
 
-const (
-	lower  = "abcdefghijklmnopqrstuvwxyz"
-	digits = "0123456789"
-)
+func lower(b byte) bool  { return 'a' <= b && b <= 'z' }
+func digits(b byte) bool { return '0' <= b && b <= '9' }
 
-// made reports whether a text has so many characters, all of them of these.
-func made(text string, least, most int, of string) bool {
-	return len(text) >= least && len(text) <= most && strings.Trim(text, of) == ""
+// made reports whether a text has so many bytes, all of them of these.
+func made(text string, least, most int, of func(byte) bool) bool {
+	if len(text) < least || len(text) > most {
+		return false
+	}
+	for i := range len(text) {
+		if !of(text[i]) {
+			return false
+		}
+	}
+	return true
 }
 
 // named checks an identifier that the finding must have.
@@ -52,7 +60,7 @@ func named(field, value string) error {
 	switch {
 	case strings.TrimSpace(value) == "":
 		return errors.New(field + " is missing")
-	case utf8.RuneCountInString(value) > maxName:
+	case len(value) > maxName && utf8.RuneCountInString(value) > maxName:
 		return fmt.Errorf("%s is longer than %d characters", field, maxName)
 	case strings.ContainsFunc(value, unicode.IsControl):
 		return errors.New(field + " contains control characters")
@@ -206,11 +214,15 @@ func regionOf(texts ...string) string {
 
 // regionOfARN is the fourth part of "arn:aws:securityhub:us-east-1:…".
 func regionOfARN(arn string) string {
-	parts := strings.SplitN(arn, ":", 5)
-	if len(parts) < 5 || parts[0] != "arn" {
+	rest, ok := strings.CutPrefix(arn, "arn:")
+	for range 2 { // the partition, the service
+		_, rest, _ = strings.Cut(rest, ":")
+	}
+	region, _, more := strings.Cut(rest, ":")
+	if !ok || !more {
 		return ""
 	}
-	return parts[3]
+	return region
 }
 
 // severityOf is the label nearest to what a finding says.
