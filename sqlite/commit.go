@@ -34,7 +34,7 @@ const (
 
 var committed = []string{
 	insertRun, updateRun, putRunDoc, putRunFinding, dropClaim, claimHolder, putClaim, dropLocks, lockHolder, putLock, dropPlace, putPlace, insertLedger, updateLedger,
-	findingRow, insertFinding, updateFinding, insertFindingDoc, updateFindingDoc, count, chainHead, putChain, insertRecord, putMessage,
+	insertFinding, insertFindingDoc, updateSameKind, findingKind, updateFinding, updateFindingDoc, count, chainHead, putChain, insertRecord, putMessage,
 }
 
 // writing is a transaction that executes what was prepared. Its end closes the
@@ -47,6 +47,31 @@ type writing struct {
 func (w writing) exec(ctx context.Context, query string, args ...any) error {
 	_, err := w.result(ctx, query, args...)
 	return err
+}
+
+// update is exec that tells how many rows it changed.
+func (w writing) update(ctx context.Context, query string, args ...any) (n int64, err error) {
+	out, err := w.result(ctx, query, args...)
+	if err != nil {
+		return 0, err
+	}
+	return out.RowsAffected()
+}
+
+// insert is exec that tells the new row's key; ErrStale if there was none to add.
+func (w writing) insert(ctx context.Context, query string, args ...any) (pk int64, err error) {
+	out, err := w.result(ctx, query, args...)
+	if err != nil {
+		return 0, err
+	}
+	n, err := out.RowsAffected()
+	if err != nil {
+		return 0, err
+	}
+	if n == 0 {
+		return 0, asr.ErrStale
+	}
+	return out.LastInsertId()
 }
 
 func (w writing) result(ctx context.Context, query string, args ...any) (sql.Result, error) {

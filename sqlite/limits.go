@@ -26,12 +26,12 @@ func (p *packed) putLedgers(ctx context.Context, w writing) error {
 		if g.Version == 0 {
 			query, args = insertLedger, args[:2]
 		}
-		out, err := w.result(ctx, query, args...)
+		n, err := w.update(ctx, query, args...)
 		if err != nil {
 			return err
 		}
-		if n, err := out.RowsAffected(); err != nil || n == 0 {
-			return errors.Join(err, asr.ErrStale)
+		if n == 0 {
+			return asr.ErrStale
 		}
 	}
 	return nil

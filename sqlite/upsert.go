@@ -9,11 +9,12 @@ import (
 )
 
 const (
-	findingRow       = "SELECT pk, version, account, control, severity, outcome FROM findings WHERE id = ?"
-	insertFinding    = "INSERT INTO findings (version, account, region, control, severity, resource, outcome, updated_at, id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
-	updateFinding    = "UPDATE findings SET version = ?, account = ?, region = ?, control = ?, severity = ?, resource = ?, outcome = ?, updated_at = ? WHERE pk = ?"
+	insertFinding    = "INSERT INTO findings (version, region, resource, updated_at, account, control, severity, outcome, id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
 	insertFindingDoc = "INSERT INTO finding_docs (doc, pk) VALUES (?, ?)"
-	updateFindingDoc = "UPDATE finding_docs SET doc = ? WHERE pk = ?"
+	updateSameKind   = "UPDATE findings SET version = ?, region = ?, resource = ?, updated_at = ? WHERE account = ? AND control = ? AND severity = ? AND outcome = ? AND id = ? AND version = ?"
+	findingKind      = "SELECT account, control, severity, outcome FROM findings WHERE id = ? AND version = ?"
+	updateFinding    = "UPDATE findings SET version = ?, region = ?, resource = ?, updated_at = ?, account = ?, control = ?, severity = ?, outcome = ? WHERE id = ?"
+	updateFindingDoc = "UPDATE finding_docs SET doc = ? WHERE pk = (SELECT pk FROM findings WHERE id = ?)"
 	count            = "INSERT INTO finding_counts (facet, value, n) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET n = n + excluded.n"
 )
 
@@ -53,30 +54,34 @@ func (p *packed) putFindings(ctx context.Context, w writing) error {
 }
 
 func putFinding(ctx context.Context, w writing, f *asr.Finding, doc []byte, changes counted) error {
-	var pk, version int64
-	var was kind
-	err := w.row(ctx, findingRow, f.ID).Scan(&pk, &version, &was.account, &was.control, &was.severity, &was.outcome)
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return err
-	}
-	if version != f.Version {
-		return asr.ErrStale
-	}
-	changes.add(kind{f.Account, f.Control, f.Severity, f.Outcome}, 1)
-	args := []any{f.Version + 1, f.Account, f.Region, f.Control, f.Severity, f.Resource().ID, f.Outcome, micros(f.UpdatedAt)}
-	if version == 0 {
-		row, err := w.result(ctx, insertFinding, append(args, f.ID)...)
+	is := kind{f.Account, f.Control, f.Severity, f.Outcome}
+	args := []any{f.Version + 1, f.Region, f.Resource().ID, micros(f.UpdatedAt), f.Account, f.Control, f.Severity, f.Outcome, f.ID}
+	if f.Version == 0 {
+		changes.add(is, 1)
+		pk, err := w.insert(ctx, insertFinding, args...)
 		if err != nil {
-			return err
-		}
-		if pk, err = row.LastInsertId(); err != nil {
 			return err
 		}
 		return w.exec(ctx, insertFindingDoc, doc, pk)
 	}
-	changes.add(was, -1)
-	if err := w.exec(ctx, updateFinding, append(args, pk)...); err != nil {
+	n, err := w.update(ctx, updateSameKind, append(args, f.Version)...)
+	if err != nil {
 		return err
 	}
-	return w.exec(ctx, updateFindingDoc, doc, pk)
+	if n == 0 { // it is of another kind now, or stale
+		var was kind
+		err := w.row(ctx, findingKind, f.ID, f.Version).Scan(&was.account, &was.control, &was.severity, &was.outcome)
+		if errors.Is(err, sql.ErrNoRows) {
+			return asr.ErrStale
+		}
+		if err != nil {
+			return err
+		}
+		changes.add(was, -1)
+		changes.add(is, 1)
+		if err := w.exec(ctx, updateFinding, args...); err != nil {
+			return err
+		}
+	}
+	return w.exec(ctx, updateFindingDoc, doc, f.ID)
 }
