@@ -47,7 +47,7 @@ func auditLog(ctx context.Context) ([]row, error) {
 	if err == nil && (len(report.Problems) > 0 || report.Records != auditRecords || report.Unsigned != 0) {
 		err = fmt.Errorf("the log isn't intact: %+v", report)
 	}
-	return []row{{"audit verify, 1,000,000 records of 50,000 runs", "s", took.Seconds(), 5}}, err
+	return []row{{what: "audit verify, 1,000,000 records of 50,000 runs", unit: "s", value: took.Seconds(), most: 5}}, err
 }
 
 // writeLog writes a log as runs leave it behind.

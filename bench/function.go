@@ -37,7 +37,7 @@ func functions(ctx context.Context) ([]row, error) {
 	if err != nil {
 		return nil, err
 	}
-	rows := []row{{"zip of the functions' code", "MB", float64(size) / 1e6, 20}}
+	rows := []row{{what: "zip of the functions' code", unit: "MB", value: float64(size) / 1e6, most: 20}}
 	for _, f := range []struct{ name, event string }{
 		{"ingest", `{"Records":[]}`},
 		{"report", `{"run":""}`},
@@ -47,7 +47,7 @@ func functions(ctx context.Context) ([]row, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", f.name, err)
 		}
-		rows = append(rows, row{"asr-hub-" + f.name + ", process start to first answer, median of " + fmt.Sprint(starts), "ms", float64(took.Microseconds()) / 1000, 60})
+		rows = append(rows, row{what: "asr-hub-" + f.name + ", process start to first answer, median of " + fmt.Sprint(starts), unit: "ms", value: float64(took.Microseconds()) / 1000, most: 60})
 	}
 	return rows, nil
 }

@@ -58,7 +58,7 @@ func replays(ctx context.Context) ([]row, error) {
 	if err == nil && (r.Findings != replayed || len(r.Decisions) < 4) {
 		err = fmt.Errorf("replayed %d findings to %d decisions", r.Findings, len(r.Decisions))
 	}
-	return []row{{fmt.Sprintf("asr policy replay, %d findings", replayed), "s", took.Seconds(), 20}}, err
+	return []row{{what: fmt.Sprintf("asr policy replay, %d findings", replayed), unit: "s", value: took.Seconds(), most: 20}}, err
 }
 
 // fill stores the findings, each tenth with a run that failed.

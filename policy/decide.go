@@ -63,14 +63,14 @@ func (p *Policy) explain(f asr.Facts, tell bool) Explanation {
 	for i := range p.Exceptions {
 		x := &p.Exceptions[i]
 		if !x.expired(f.At) {
-			e.Steps = append(e.Steps, c.enter(&x.Rule, x, f, tell))
+			e.note(c.enter(&x.Rule, x, &f, tell), tell)
 		} else if tell {
-			e.Steps = append(e.Steps, Step{x.Name, x.Place, No, []string{"it expired on " + x.lastDay()}})
+			e.note(Step{x.Name, x.Place, No, []string{"it expired on " + x.lastDay()}}, tell)
 		}
 	}
 	for i := range p.Rules {
 		if c.winner == nil || tell {
-			e.Steps = append(e.Steps, c.enter(&p.Rules[i], nil, f, tell))
+			e.note(c.enter(&p.Rules[i], nil, &f, tell), tell)
 		}
 	}
 	if c.winner != nil && len(c.maybe) == 0 {
@@ -80,6 +80,12 @@ func (p *Policy) explain(f asr.Facts, tell bool) Explanation {
 	e.Decision = p.settle(c, f.Console)
 	p.bind(&e.Decision, c, f.At)
 	return e
+}
+
+func (e *Explanation) note(s Step, tell bool) {
+	if tell {
+		e.Steps = append(e.Steps, s)
+	}
 }
 
 // bind adds what the rules that decide, or might, demand of approvals, and when
@@ -131,7 +137,7 @@ func (r *Rule) consent() (asr.Consent, bool) {
 
 // enter holds a rule, or an exception's, against the facts. After the winner,
 // that is only for the record.
-func (c *contest) enter(r *Rule, x *Exception, f asr.Facts, tell bool) Step {
+func (c *contest) enter(r *Rule, x *Exception, f *asr.Facts, tell bool) Step {
 	step, missing := r.try(f, tell)
 	switch {
 	case c.winner != nil && step.Result != No:
@@ -236,7 +242,7 @@ var strictness = []asr.Mode{asr.ModeOff, asr.ModeObserve, asr.ModeAsk, asr.ModeA
 func stricter(a, b asr.Mode) int { return slices.Index(strictness, a) - slices.Index(strictness, b) }
 
 // try holds a rule against the facts; missing are those that it hangs on.
-func (r *Rule) try(f asr.Facts, tell bool) (s Step, missing []string) {
+func (r *Rule) try(f *asr.Facts, tell bool) (s Step, missing []string) {
 	match := r.Match.against(f, tell)
 	s = Step{Rule: r.Name, Place: r.Place, Result: all(match)}
 	if s.Result == No && !tell { // as of most rules of a long policy
@@ -246,13 +252,18 @@ func (r *Rule) try(f asr.Facts, tell bool) (s Step, missing []string) {
 	if tell {
 		s.Why = whys(match, not)
 	}
+	open := match // the checks that more facts could change
 	if len(not) > 0 && s.Result != No {
-		s.Result = min2(s.Result, opposite(all(not)))
+		but := all(not)
+		s.Result = min2(s.Result, opposite(but))
+		if but == Unknown {
+			open = slices.Concat(match, not)
+		}
 	}
 	if s.Result != Unknown {
 		return s, nil
 	}
-	for _, c := range slices.Concat(match, not) {
+	for _, c := range open {
 		if c.result == Unknown {
 			missing = append(missing, c.key)
 		}

@@ -69,24 +69,24 @@ func (l *linter) add(severity string, at Place, do, format string, args ...any) 
 // reachable finds an earlier rule that takes all that this one could.
 func (l *linter) reachable(earlier []Rule) {
 	for _, e := range earlier {
-		if e.Match.covers(l.rule.Match) && (e.Not.empty() || !l.rule.Not.empty() && l.rule.Not.covers(e.Not)) {
+		if e.Match.covers(&l.rule.Match) && (e.Not.empty() || !l.rule.Not.empty() && l.rule.Not.covers(&e.Not)) {
 			l.add("error", l.rule.Place, "move it above "+e.Name+", narrow that one, or remove it", "it never decides: %s (%s) matches all that it could", e.Name, e.Where())
 			return
 		}
 	}
-	if !l.rule.Not.empty() && l.rule.Not.covers(l.rule.Match) {
+	if !l.rule.Not.empty() && l.rule.Not.covers(&l.rule.Match) {
 		l.add("error", l.rule.Place, "narrow not:", "it never decides: not: excepts all that it matches")
 	}
 }
 
 // covers reports whether m matches whatever other matches. It may miss that,
 // and is never wrong.
-func (m Match) covers(other Match) bool {
+func (m *Match) covers(other *Match) bool {
 	theirs := map[string][]Pattern{}
-	for _, k := range other.keys() {
+	for k := range other.keys() {
 		theirs[k.name] = k.patterns
 	}
-	for _, k := range m.keys() {
+	for k := range m.keys() {
 		if !coverAll(theirs[k.name], k.covers) {
 			return false
 		}
@@ -137,7 +137,7 @@ func (l *linter) patterns(m Match) {
 			l.add("error", p.Place, "write the resource's ARN, such as arn:aws:s3:::prod-*", "resources: %s matches no ARN", quoted(p.Text))
 		}
 	}
-	for _, k := range m.keys() {
+	for k := range m.keys() {
 		for _, p := range k.patterns {
 			if wild.MatchString(p.Text) {
 				l.add("warning", p.Place, "use *, or list each", "%s: only * stands for other characters, ?, [] and {} don't: %s", k.name, quoted(p.Text))
@@ -188,7 +188,7 @@ func (l *linter) answers() []answer {
 // concerns reports whether the rule could match a finding of that control.
 func (r *Rule) concerns(control string, risk asr.Risk) bool {
 	facts := asr.Facts{Control: control, Risk: risk}
-	step, _ := r.try(facts, false)
+	step, _ := r.try(&facts, false)
 	return step.Result != No
 }
 

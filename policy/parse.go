@@ -249,7 +249,12 @@ func (r *reader) unique(p *Policy) {
 	}
 }
 
-func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
+func sortedKeys[V any](m map[string]V) []string {
+	if len(m) == 0 {
+		return nil
+	}
+	return slices.Sorted(maps.Keys(m))
+}
 
 func quoted(s string) string { return strconv.Quote(clip(s)) }
 

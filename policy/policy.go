@@ -7,6 +7,7 @@ package policy
 import (
 	"encoding/json"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 	"time"
@@ -106,31 +107,33 @@ type check struct {
 }
 
 // empty reports whether m has no key: it matches everything.
-func (m Match) empty() bool {
-	return len(m.keys()) == 0 && len(m.Tags)+len(m.AccountTags) == 0 && m.OlderThan == 0 && m.NewerThan == 0
+func (m *Match) empty() bool {
+	for range m.keys() {
+		return false
+	}
+	return len(m.Tags)+len(m.AccountTags) == 0 && m.OlderThan == 0 && m.NewerThan == 0
 }
 
 // keys are the patterns of all keys but tags and ages, in a fixed order.
-func (m Match) keys() []key {
-	all := [...]key{
-		{"controls", m.Controls, func(f asr.Facts) []string { return known(f.Control) }},
-		{"standards", m.Standards, func(f asr.Facts) []string { return f.Standards }},
-		{"accounts", m.Accounts, func(f asr.Facts) []string { return known(f.Account) }},
-		{"ous", m.OUs, func(f asr.Facts) []string { return f.OUs }},
-		{"regions", m.Regions, func(f asr.Facts) []string { return known(f.Region) }},
-		{"resources", m.Resources, func(f asr.Facts) []string { return known(f.Resource) }},
-		{"resource_types", m.ResourceTypes, func(f asr.Facts) []string { return known(f.ResourceType) }},
-		{"severities", m.Severities, func(f asr.Facts) []string { return known(f.Severity) }},
-		{"risk", m.Risk, func(f asr.Facts) []string { return known(string(f.Risk)) }},
-		{"managed_by", m.ManagedBy, func(f asr.Facts) []string { return known(f.ManagedBy) }},
-	}
-	var given []key
-	for _, k := range all {
-		if len(k.patterns) > 0 {
-			given = append(given, k)
+func (m *Match) keys() iter.Seq[key] {
+	return func(yield func(key) bool) {
+		for _, k := range [...]key{
+			{"controls", m.Controls, func(f *asr.Facts) []string { return known(f.Control) }},
+			{"standards", m.Standards, func(f *asr.Facts) []string { return f.Standards }},
+			{"accounts", m.Accounts, func(f *asr.Facts) []string { return known(f.Account) }},
+			{"ous", m.OUs, func(f *asr.Facts) []string { return f.OUs }},
+			{"regions", m.Regions, func(f *asr.Facts) []string { return known(f.Region) }},
+			{"resources", m.Resources, func(f *asr.Facts) []string { return known(f.Resource) }},
+			{"resource_types", m.ResourceTypes, func(f *asr.Facts) []string { return known(f.ResourceType) }},
+			{"severities", m.Severities, func(f *asr.Facts) []string { return known(f.Severity) }},
+			{"risk", m.Risk, func(f *asr.Facts) []string { return known(string(f.Risk)) }},
+			{"managed_by", m.ManagedBy, func(f *asr.Facts) []string { return known(f.ManagedBy) }},
+		} {
+			if len(k.patterns) > 0 && !yield(k) {
+				return
+			}
 		}
 	}
-	return given
 }
 
 // key is a key of a match. Its facts are what one of the patterns must match
@@ -138,7 +141,7 @@ func (m Match) keys() []key {
 type key struct {
 	name     string
 	patterns []Pattern
-	facts    func(asr.Facts) []string
+	facts    func(*asr.Facts) []string
 }
 
 // known is a fact of one value.
@@ -171,9 +174,9 @@ func anyOf(patterns []Pattern, text string, loose bool) bool {
 // fold makes AwsS3Bucket of AWS::S3::Bucket, all in lower case.
 func fold(s string) string { return strings.ToLower(strings.ReplaceAll(s, "::", "")) }
 
-// against holds m against the facts. Only if it is to tell does it say why.
-func (m Match) against(f asr.Facts, tell bool) []check {
-	var checks []check
+// against holds m against the facts. Unless it is to tell why, the first key
+// that says no is the last one tried.
+func (m *Match) against(f *asr.Facts, tell bool) (checks []check) {
 	add := func(key string, result Result, why func() string) {
 		c := check{key: key, result: result}
 		if tell {
@@ -181,7 +184,8 @@ func (m Match) against(f asr.Facts, tell bool) []check {
 		}
 		checks = append(checks, c)
 	}
-	for _, k := range m.keys() {
+	settled := func() bool { return !tell && len(checks) > 0 && checks[len(checks)-1].result == No }
+	for k := range m.keys() {
 		facts := k.facts(f)
 		switch {
 		case facts == nil:
@@ -190,6 +194,9 @@ func (m Match) against(f asr.Facts, tell bool) []check {
 			add(k.name, Yes, func() string { return several(facts) + " is " + listed(k.patterns) })
 		default:
 			add(k.name, No, func() string { return several(facts) + " is not " + listed(k.patterns) })
+		}
+		if settled() {
+			return checks
 		}
 	}
 	for _, tag := range sortedKeys(m.Tags) {
@@ -216,7 +223,7 @@ func (m Match) against(f asr.Facts, tell bool) []check {
 func unknown() string { return "not known" }
 
 // aged compares a finding's age with a limit.
-func aged(f asr.Facts, limit time.Duration, older bool) (Result, func() string) {
+func aged(f *asr.Facts, limit time.Duration, older bool) (Result, func() string) {
 	if f.FoundAt.IsZero() || f.At.IsZero() {
 		return Unknown, unknown
 	}

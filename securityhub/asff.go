@@ -37,12 +37,14 @@ type asff struct {
 		UpdatedBy string
 		UpdatedAt moment
 	}
-	Resources []struct {
-		ID     string `json:"Id"`
-		Type   string
-		Region string
-		Tags   tags
-	}
+	Resources []asffResource
+}
+
+type asffResource struct {
+	ID     string `json:"Id"`
+	Type   string
+	Region string
+	Tags   tags
 }
 
 type asffSeverity struct {
@@ -52,23 +54,31 @@ type asffSeverity struct {
 
 type asffCompliance struct {
 	Status     string
-	Control    string `json:"SecurityControlId"`
-	Parameters []struct {
-		Name  string
-		Value words
-	} `json:"SecurityControlParameters"`
-	Standards []struct {
-		ID string `json:"StandardsId"`
-	} `json:"AssociatedStandards"`
+	Control    string          `json:"SecurityControlId"`
+	Parameters []asffParameter `json:"SecurityControlParameters"`
+	Standards  []asffStandard  `json:"AssociatedStandards"`
+}
+
+type asffParameter struct {
+	Name  string
+	Value words
+}
+
+type asffStandard struct {
+	ID string `json:"StandardsId"`
 }
 
 // fromASFF reads a finding. The error is the reason why it can't be taken.
 func fromASFF(raw []byte, o origin) (asr.Observation, error) {
 	var f asff
-	var none asr.Observation
 	if err := json.Unmarshal(raw, &f); err != nil {
-		return none, err
+		return asr.Observation{}, err
 	}
+	return f.observation(o)
+}
+
+func (f *asff) observation(o origin) (asr.Observation, error) {
+	var none asr.Observation
 	if err := identified("Id", f.ID, "ProductArn", f.ProductARN, "AwsAccountId", f.Account); err != nil {
 		return none, err
 	}

@@ -51,7 +51,10 @@ func read(r io.Reader, o origin, emit func([]asr.Observation, []asr.Rejected) er
 	return d.flush(1)
 }
 
-const chunk = 100
+const (
+	chunk    = 100
+	findings = "findings" // what a list of findings is called
+)
 
 // errBroken says that nothing behind this place in a document can be trusted.
 var errBroken = errors.New("broken")
@@ -101,6 +104,8 @@ type decoder struct {
 	bad  []asr.Rejected
 	told map[string]bool // ids of what was rejected
 	read int             // what was seen, good or bad
+
+	quick quick
 }
 
 func (d *decoder) flush(least int) error {
@@ -204,7 +209,7 @@ func (d *decoder) documents(s *scanner, o origin) error {
 		d.read++
 		switch b {
 		case '[':
-			err = d.list(s, o, "findings", MaxDocument, d.piece)
+			err = d.list(s, o, findings, MaxDocument, d.listed)
 		case '{':
 			err = d.object(s, o)
 		default:
@@ -225,6 +230,23 @@ func (d *decoder) noise(s *scanner, o origin) error {
 	return d.broken(o, p, "this is neither a finding nor a list of findings: it begins with %q", clip(string(p.raw), 20))
 }
 
+// ahead takes a finding out of what has been read already, if it is all there and
+// as Security Hub writes it.
+func (d *decoder) ahead(s *scanner, o origin) (taken bool, err error) {
+	text := s.ahead()
+	one, size, ok := d.quick.ahead(text, o)
+	if text = text[:size]; !ok || maybeDeep(text) || s.lines && bytes.IndexByte(text, '\n') >= 0 {
+		return false, nil
+	}
+	_, _ = s.r.Discard(size) // it is there
+	return true, d.take(one, o)
+}
+
+// maybeDeep reports whether a text has enough brackets to be nested too deeply.
+func maybeDeep(text []byte) bool {
+	return bytes.Count(text, []byte("{"))+bytes.Count(text, []byte("[")) > MaxDepth
+}
+
 // list takes each element of a list, which may be of any length.
 func (d *decoder) list(s *scanner, o origin, name string, limit int, take func(piece, origin) error) error {
 	s.skip()
@@ -242,6 +264,16 @@ func (d *decoder) list(s *scanner, o origin, name string, limit int, take func(p
 			continue
 		case b == '}' || b == ':':
 			return d.broken(here, piece{raw: []byte{b}, size: 1}, "this is not JSON: %q where a value is expected", b)
+		}
+		if b == '{' && name == findings {
+			taken, err := d.ahead(s, here)
+			if err != nil {
+				return err
+			}
+			if taken {
+				i++
+				continue
+			}
 		}
 		p, err := s.value(limit)
 		if err != nil {
@@ -311,11 +343,12 @@ func (d *decoder) member(s *scanner, o origin, whole *piece) (listed bool, err e
 	if b == '[' {
 		switch string(name.raw) {
 		case `"Findings"`, `"findings"`:
-			return true, d.list(s, o, "findings", MaxFinding, d.piece)
+			return true, d.list(s, o, findings, MaxFinding, d.listed)
 		case `"Records"`:
 			return true, d.list(s, o, "Records", MaxDocument, d.record)
 		}
 	}
+	whole.likely = whole.likely || string(name.raw) == `"SchemaVersion"`
 	v, err := s.value(MaxDocument)
 	whole.join(MaxDocument, name)
 	whole.add(MaxDocument, ':')
@@ -334,7 +367,18 @@ func (d *decoder) piece(p piece, o origin) error {
 	case p.cut():
 		return d.reject(o, p, "it has %d bytes, and at most %d are taken", p.size, len(p.raw))
 	}
+	if p.likely {
+		if one, ok := d.quick.whole(p.raw, o); ok {
+			return d.take(one, o)
+		}
+	}
 	return d.document(p, o)
+}
+
+// listed takes an element of a list of findings.
+func (d *decoder) listed(p piece, o origin) error {
+	p.likely = bytes.HasPrefix(p.raw, []byte("{"))
+	return d.piece(p, o)
 }
 
 // inner takes a text that holds a document.

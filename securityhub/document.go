@@ -36,7 +36,7 @@ func (d *decoder) document(p piece, o origin) error {
 	case doc.DetailType != nil:
 		return d.event(p, doc, o)
 	case isList(doc.Findings):
-		return d.nested(doc.Findings, o, "findings", MaxFinding, d.piece)
+		return d.nested(doc.Findings, o, findings, MaxFinding, d.listed)
 	case isList(doc.Records):
 		return d.nested(doc.Records, o, "Records", MaxDocument, d.record)
 	case plain(doc.Type) == "Notification" && plain(doc.Message) != "":
@@ -98,7 +98,7 @@ func (d *decoder) event(p piece, doc outline, o origin) error {
 	for i, one := range detail.Findings {
 		var q piece
 		q.add(MaxFinding, one...)
-		if err := d.piece(q, o.in("findings", i)); err != nil {
+		if err := d.listed(q, o.in(findings, i)); err != nil {
 			return err
 		}
 	}
@@ -142,6 +142,10 @@ func (d *decoder) finding(p piece, o origin, from func([]byte, origin) (asr.Obse
 	if err != nil {
 		return d.reject(o, p, "%s", wrong(err))
 	}
+	return d.take(one, o)
+}
+
+func (d *decoder) take(one asr.Observation, o origin) error {
 	one.Source, one.Action, one.At = o.kind, o.action, o.at
 	if !o.sent.IsZero() {
 		one.At = o.sent

@@ -68,13 +68,13 @@ func inPieces(t *testing.T, body []byte, obs []asr.Observation, rejected []asr.R
 // usable checks what the engine relies on.
 func usable(t *testing.T, o asr.Observation) {
 	t.Helper()
-	if o.ID == "" || o.Product == "" || !accountID.MatchString(o.Account) || len(o.Resources) == 0 || o.Resources[0].ID == "" {
+	if o.ID == "" || o.Product == "" || !isAccount(o.Account) || len(o.Resources) == 0 || o.Resources[0].ID == "" {
 		t.Errorf("a finding lacks what it must have: %+v", o)
 	}
 	if o.UpdatedAt.IsZero() || o.UpdatedAt.After(received.Add(early)) || o.At.IsZero() || o.At.After(received.Add(skew)) || o.WorkflowAt.After(received.Add(skew)) || o.WorkflowAt.IsZero() {
 		t.Errorf("clocks: %s, %s, %s", o.UpdatedAt, o.At, o.WorkflowAt)
 	}
-	if o.Region != "" && !regionName.MatchString(o.Region) || o.Status == "" || o.Severity == "" {
+	if o.Region != "" && !isRegion(o.Region) || o.Status == "" || o.Severity == "" {
 		t.Errorf("region %q, status %q, severity %q", o.Region, o.Status, o.Severity)
 	}
 	if _, err := jsonOf(o); err != nil {

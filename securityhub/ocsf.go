@@ -141,7 +141,7 @@ func (f *ocsf) resources() ([]asr.Resource, error) {
 func (r ocsfResource) id() string {
 	const account = "AWS::::Account"
 	switch {
-	case r.Type == account && accountID.MatchString(r.UID):
+	case r.Type == account && isAccount(r.UID):
 		return account + ":" + r.UID
 	case strings.HasPrefix(r.UID, "arn:"):
 		return r.UID

@@ -83,7 +83,7 @@ func (r *Reporter) ReportAll(ctx context.Context, reports []asr.Report) []error 
 // didn't know it.
 func elsewhere(hub string) func(*telling) string {
 	return func(t *telling) string {
-		if asr.Classify(t.err) != asr.CodeNotFound || !regionName.MatchString(t.Region) || t.Region == "aws-global" || t.Region == hub {
+		if asr.Classify(t.err) != asr.CodeNotFound || !isRegion(t.Region) || t.Region == "aws-global" || t.Region == hub {
 			return ""
 		}
 		return t.Region

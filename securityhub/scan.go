@@ -12,6 +12,8 @@ type piece struct {
 	raw  []byte // its start, if it's longer than the limit
 	size int64
 	deep bool // deeper than MaxDepth
+
+	likely bool // it looks like a finding in ASFF
 }
 
 func (p *piece) add(limit int, bytes ...byte) {
@@ -80,43 +82,120 @@ func ends(b byte) bool { return blank(b) || b == ',' || b == ']' || b == '}' || 
 // value takes one value, of at least one byte, and keeps so many bytes of it.
 // io.ErrUnexpectedEOF if the document ends before it does.
 func (s *scanner) value(limit int) (p piece, err error) {
-	depth, text, escaped := 0, false, false
+	var t tracker
 	for {
-		b, err := s.read()
-		bare := depth == 0 && !text && p.size > 0
+		window, err := s.window()
 		switch {
-		case err == io.EOF && bare:
+		case err == io.EOF && t.bare():
 			return p, nil
 		case err == io.EOF:
 			return p, io.ErrUnexpectedEOF
 		case err != nil:
 			return p, err
-		case bare && ends(b):
-			return p, s.r.UnreadByte()
 		}
-		if p.size++; len(p.raw) < limit {
-			p.raw = append(p.raw, b)
+		n, done := t.follow(window)
+		p.add(limit, window[:n]...)
+		p.deep = t.deep
+		_, _ = s.r.Discard(n) // it is there
+		if done {
+			return p, nil
 		}
-		switch {
-		case escaped:
-			escaped = false
-		case text && b == '\\':
-			escaped = true
-		case b == '"':
-			text = !text
-			if !text && depth == 0 {
-				return p, nil
+	}
+}
+
+// ahead is what has been read and not been taken yet. It may go beyond the document.
+func (s *scanner) ahead() []byte {
+	w, _ := s.r.Peek(s.r.Buffered()) // so many are there
+	return w
+}
+
+// stretch is how many bytes are looked at together: few enough that what is
+// behind a short value costs nothing.
+const stretch = 4096
+
+// window shows the next bytes, at least one: io.EOF at the document's end.
+func (s *scanner) window() ([]byte, error) {
+	if _, err := s.r.Peek(1); err != nil {
+		return nil, err
+	}
+	w, _ := s.r.Peek(min(s.r.Buffered(), stretch)) // so many are there
+	if !s.lines {
+		return w, nil
+	}
+	switch end := bytes.IndexByte(w, '\n'); end {
+	case -1:
+		return w, nil
+	case 0:
+		return nil, io.EOF
+	default:
+		return w[:end], nil
+	}
+}
+
+// tracker follows a value through its brackets and quotes.
+type tracker struct {
+	depth                        int
+	begun, text, escaped, closed bool
+	deep                         bool // deeper than MaxDepth
+}
+
+// bare reports whether the value may end with the next byte, not having been
+// closed by one of its own: it is a number, or a word.
+func (t *tracker) bare() bool { return t.depth == 0 && !t.text && t.begun }
+
+// follow goes on through the bytes: n of them are the value's, done says that
+// it ends there.
+func (t *tracker) follow(window []byte) (n int, done bool) {
+	for n < len(window) {
+		if t.text {
+			n += t.inText(window[n:])
+		} else {
+			b := window[n]
+			if t.bare() && ends(b) {
+				return n, true
 			}
-		case text:
-		case b == '{' || b == '[':
-			depth++
-			p.deep = p.deep || depth > MaxDepth
-		case b == '}' || b == ']':
-			depth--
-			if depth <= 0 {
-				return p, nil
-			}
+			n++
+			t.outside(b)
 		}
+		if t.closed {
+			return n, true
+		}
+	}
+	return n, false
+}
+
+// inText goes on through a text, up to its end.
+func (t *tracker) inText(window []byte) (n int) {
+	if t.escaped {
+		t.escaped = false
+		return 1
+	}
+	end := bytes.IndexByte(window, '"')
+	if end < 0 {
+		end = len(window)
+	}
+	if slash := bytes.IndexByte(window[:end], '\\'); slash >= 0 {
+		t.escaped = true
+		return slash + 1
+	}
+	if end == len(window) {
+		return end
+	}
+	t.text, t.closed = false, t.depth == 0
+	return end + 1
+}
+
+func (t *tracker) outside(b byte) {
+	t.begun = true
+	switch b {
+	case '"':
+		t.text = true
+	case '{', '[':
+		t.depth++
+		t.deep = t.deep || t.depth > MaxDepth
+	case '}', ']':
+		t.depth--
+		t.closed = t.depth <= 0
 	}
 }
 

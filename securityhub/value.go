@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,17 +15,52 @@ import (
 	"example.com/asr"
 )
 
-var (
-	accountID  = regexp.MustCompile(`^[0-9]{12}$`)
-	regionName = regexp.MustCompile(`^([a-z]{2,4}(-[a-z]{1,16}){1,3}-[0-9]{1,2}|aws-global)$`)
-)
+// isAccount reports whether an account id has its 12 digits.
+func isAccount(id string) bool { return made(id, 12, 12, digits) }
+
+// isRegion reports whether a name is formed like a Region's: 3 to 5 parts, the
+// first of 2 to 4 letters, the last of 1 or 2 digits.
+func isRegion(name string) bool {
+	if name == "aws-global" {
+		return true
+	}
+	word, rest, _ := strings.Cut(name, "-")
+	if !made(word, 2, 4, lower) {
+		return false
+	}
+	for words := 0; ; words++ {
+		var more bool
+		if word, rest, more = strings.Cut(rest, "-"); !more {
+			return words >= 1 && words <= 3 && made(word, 1, 2, digits)
+		}
+		if !made(word, 1, 16, lower) {
+			return false
+		}
+	}
+}
+
+func lower(b byte) bool  { return 'a' <= b && b <= 'z' }
+func digits(b byte) bool { return '0' <= b && b <= '9' }
+
+// made reports whether a text has so many bytes, all of them of these.
+func made(text string, least, most int, of func(byte) bool) bool {
+	if len(text) < least || len(text) > most {
+		return false
+	}
+	for i := range len(text) {
+		if !of(text[i]) {
+			return false
+		}
+	}
+	return true
+}
 
 // named checks an identifier that the finding must have.
 func named(field, value string) error {
 	switch {
 	case strings.TrimSpace(value) == "":
 		return errors.New(field + " is missing")
-	case utf8.RuneCountInString(value) > maxName:
+	case len(value) > maxName && utf8.RuneCountInString(value) > maxName:
 		return fmt.Errorf("%s is longer than %d characters", field, maxName)
 	case strings.ContainsFunc(value, unicode.IsControl):
 		return errors.New(field + " contains control characters")
@@ -45,7 +79,7 @@ func identified(idField, id, productField, product, accountField, account string
 	if account == "" {
 		return errors.New(accountField + " is missing")
 	}
-	if !accountID.MatchString(account) {
+	if !isAccount(account) {
 		return fmt.Errorf("%s is %q: an account id has 12 digits", accountField, clip(account, 60))
 	}
 	return nil
@@ -86,12 +120,16 @@ func (m *moment) UnmarshalJSON(raw []byte) error {
 	if text == "" {
 		return nil
 	}
+	m.read(text)
+	return nil
+}
+
+func (m *moment) read(text string) {
 	t, ok := parseTime(text)
 	if !ok {
 		m.odd = clip(text, 60)
 	}
 	m.Time = t
-	return nil
 }
 
 func parseTime(text string) (time.Time, bool) {
@@ -167,7 +205,7 @@ func regionOf(texts ...string) string {
 		if r == "global" {
 			r = "aws-global"
 		}
-		if regionName.MatchString(r) {
+		if isRegion(r) {
 			return r
 		}
 	}
@@ -176,11 +214,15 @@ func regionOf(texts ...string) string {
 
 // regionOfARN is the fourth part of "arn:aws:securityhub:us-east-1:…".
 func regionOfARN(arn string) string {
-	parts := strings.SplitN(arn, ":", 5)
-	if len(parts) < 5 || parts[0] != "arn" {
+	rest, ok := strings.CutPrefix(arn, "arn:")
+	for range 2 { // the partition, the service
+		_, rest, _ = strings.Cut(rest, ":")
+	}
+	region, _, more := strings.Cut(rest, ":")
+	if !ok || !more {
 		return ""
 	}
-	return parts[3]
+	return region
 }
 
 // severityOf is the label nearest to what a finding says.

@@ -10,6 +10,91 @@ import (
 	"example.com/asr"
 )
 
+// What Commit executes. The statements are prepared once, when the store is opened.
+const (
+	insertRun     = "INSERT INTO runs (version, state, account, control, resource, claim, created_at, due_at, id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING pk"
+	updateRun     = "UPDATE runs SET version = ?, state = ?, account = ?, control = ?, resource = ?, claim = ?, created_at = ?, due_at = ? WHERE id = ? AND version = ? RETURNING pk"
+	putRunDoc     = "INSERT INTO run_docs (pk, doc) VALUES (?, ?) ON CONFLICT DO UPDATE SET doc = excluded.doc"
+	putRunFinding = "INSERT OR IGNORE INTO run_findings (finding, run) VALUES (?, ?)"
+	dropClaim     = "DELETE FROM claims WHERE run = ?"
+	claimHolder   = "SELECT r.id FROM claims c JOIN runs r ON r.pk = c.run WHERE c.claim = ? AND c.run <> ?"
+	putClaim      = "INSERT INTO claims (claim, run) VALUES (?, ?) ON CONFLICT (run) DO UPDATE SET claim = excluded.claim ON CONFLICT (claim) DO NOTHING"
+	dropLocks     = "DELETE FROM locks WHERE run = ?"
+	lockHolder    = "SELECT r.id FROM locks l JOIN runs r ON r.pk = l.run WHERE l.setting = ? AND l.run <> ?"
+	putLock       = "INSERT OR IGNORE INTO locks (setting, run) VALUES (?, ?)"
+	dropPlace     = "DELETE FROM line WHERE run = ?"
+	putPlace      = "INSERT INTO line (run, doc) VALUES (?, ?) ON CONFLICT DO UPDATE SET doc = excluded.doc"
+	insertLedger  = "INSERT INTO ledgers (doc, scope, version) VALUES (?, ?, 1) ON CONFLICT DO NOTHING"
+	updateLedger  = "UPDATE ledgers SET version = version + 1, doc = ? WHERE scope = ? AND version = ?"
+	chainHead     = "SELECT seq, hash FROM chains WHERE subject = ?"
+	putChain      = "INSERT INTO chains (subject, seq, hash) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET seq = excluded.seq, hash = excluded.hash RETURNING pk"
+	insertRecord  = "INSERT INTO records (chain, seq, doc) VALUES (?, ?, ?)"
+	putMessage    = "INSERT INTO messages (id, due_at, doc) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET due_at = excluded.due_at, doc = excluded.doc"
+)
+
+var committed = []string{
+	insertRun, updateRun, putRunDoc, putRunFinding, dropClaim, claimHolder, putClaim, dropLocks, lockHolder, putLock, dropPlace, putPlace, insertLedger, updateLedger,
+	insertFinding, insertFindingDoc, updateSameKind, findingKind, updateFinding, updateFindingDoc, count, chainHead, putChain, insertRecord, putMessage,
+}
+
+// writing is a transaction that executes what was prepared. Its end closes the
+// statements that it took; Close those of the store.
+type writing struct {
+	tx       *sql.Tx
+	prepared map[string]*sql.Stmt
+}
+
+func (w writing) exec(ctx context.Context, query string, args ...any) error {
+	_, err := w.result(ctx, query, args...)
+	return err
+}
+
+// update is exec that tells how many rows it changed.
+func (w writing) update(ctx context.Context, query string, args ...any) (n int64, err error) {
+	out, err := w.result(ctx, query, args...)
+	if err != nil {
+		return 0, err
+	}
+	return out.RowsAffected()
+}
+
+// insert is exec that tells the new row's key; ErrStale if there was none to add.
+func (w writing) insert(ctx context.Context, query string, args ...any) (pk int64, err error) {
+	out, err := w.result(ctx, query, args...)
+	if err != nil {
+		return 0, err
+	}
+	n, err := out.RowsAffected()
+	if err != nil {
+		return 0, err
+	}
+	if n == 0 {
+		return 0, asr.ErrStale
+	}
+	return out.LastInsertId()
+}
+
+func (w writing) result(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	return w.tx.StmtContext(ctx, w.prepared[query]).ExecContext(ctx, args...) //nolint:sqlclosecheck // see above
+}
+
+func (w writing) row(ctx context.Context, query string, args ...any) *sql.Row {
+	return w.tx.StmtContext(ctx, w.prepared[query]).QueryRowContext(ctx, args...) //nolint:sqlclosecheck // see above
+}
+
+// prepareCommit readies what Commit executes.
+func (s *Store) prepareCommit(ctx context.Context) error {
+	s.prepared = map[string]*sql.Stmt{}
+	for _, query := range committed {
+		stmt, err := s.write.PrepareContext(ctx, query) //nolint:sqlclosecheck // it lives as long as the store
+		if err != nil {
+			return err
+		}
+		s.prepared[query] = stmt
+	}
+	return nil
+}
+
 // packed is a batch with its documents ready: nobody waits for the write lock
 // while we encrypt.
 type packed struct {
@@ -33,8 +118,9 @@ func (s *Store) Commit(ctx context.Context, b *asr.Batch) error {
 		if err := s.current(ctx, tx, p.key); err != nil {
 			return err
 		}
-		for _, put := range []func(context.Context, *sql.Tx) error{p.putRun, p.putFindings, p.putRecords, p.putMessages, p.putLedgers} {
-			if err := put(ctx, tx); err != nil {
+		w := writing{tx, s.prepared}
+		for _, put := range []func(context.Context, writing) error{p.putRun, p.putFindings, p.putRecords, p.putMessages, p.putLedgers} {
+			if err := put(ctx, w); err != nil {
 				return err
 			}
 		}
@@ -108,24 +194,24 @@ func add(docs [][]byte, v any) ([][]byte, error) {
 func runDoc(id string) string     { return "run " + id }
 func messageDoc(id string) string { return "message " + id }
 
-func (p *packed) putRun(ctx context.Context, tx *sql.Tx) error {
+func (p *packed) putRun(ctx context.Context, w writing) error {
 	if p.Run == nil {
 		return nil
 	}
-	pk, err := p.putRunRow(ctx, tx)
+	pk, err := p.putRunRow(ctx, w)
 	if err != nil {
 		return err
 	}
-	if _, err := tx.ExecContext(ctx, "INSERT INTO run_docs (pk, doc) VALUES (?, ?) ON CONFLICT DO UPDATE SET doc = excluded.doc", pk, p.run); err != nil {
+	if err := w.exec(ctx, putRunDoc, pk, p.run); err != nil {
 		return err
 	}
 	for _, f := range p.Run.Findings {
-		if _, err := tx.ExecContext(ctx, "INSERT OR IGNORE INTO run_findings (finding, run) VALUES (?, ?)", f, pk); err != nil {
+		if err := w.exec(ctx, putRunFinding, f, pk); err != nil {
 			return err
 		}
 	}
-	for _, put := range []func(context.Context, *sql.Tx, int64) error{p.putClaim, p.putLocks, p.putPlace} {
-		if err := put(ctx, tx, pk); err != nil {
+	for _, put := range []func(context.Context, writing, int64) error{p.putClaim, p.putLocks, p.putPlace} {
+		if err := put(ctx, w, pk); err != nil {
 			return err
 		}
 	}
@@ -134,16 +220,16 @@ func (p *packed) putRun(ctx context.Context, tx *sql.Tx) error {
 
 // putRunRow stores the columns, if the version is the one that the run was
 // loaded with.
-func (p *packed) putRunRow(ctx context.Context, tx *sql.Tx) (pk int64, err error) {
+func (p *packed) putRunRow(ctx context.Context, w writing) (pk int64, err error) {
 	r := p.Run
 	args := []any{r.Version + 1, r.State, r.Target.Account, r.Control, r.Target.ID, r.Claim, micros(r.CreatedAt), due(r), r.ID}
-	query := "UPDATE runs SET version = ?, state = ?, account = ?, control = ?, resource = ?, claim = ?, created_at = ?, due_at = ? WHERE id = ? AND version = ? RETURNING pk"
+	query := updateRun
 	if r.Version == 0 {
-		query = "INSERT INTO runs (version, state, account, control, resource, claim, created_at, due_at, id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING pk"
+		query = insertRun
 	} else {
 		args = append(args, r.Version)
 	}
-	err = tx.QueryRowContext(ctx, query, args...).Scan(&pk)
+	err = w.row(ctx, query, args...).Scan(&pk)
 	if errors.Is(err, sql.ErrNoRows) {
 		return 0, asr.ErrStale
 	}
@@ -161,95 +247,63 @@ func due(r *asr.Run) any {
 func micros(t time.Time) int64 { return t.UnixMicro() }
 
 // putClaim moves the run's claim to what it is now.
-func (p *packed) putClaim(ctx context.Context, tx *sql.Tx, pk int64) error {
+func (p *packed) putClaim(ctx context.Context, w writing, pk int64) error {
 	if !p.Run.State.Open() {
-		_, err := tx.ExecContext(ctx, "DELETE FROM claims WHERE run = ?", pk)
-		return err
+		return w.exec(ctx, dropClaim, pk)
 	}
-	holder, err := holder(ctx, tx, "SELECT r.id FROM claims c JOIN runs r ON r.pk = c.run WHERE c.claim = ? AND c.run <> ?", p.Run.Claim, pk)
+	holder, err := holder(ctx, w, claimHolder, p.Run.Claim, pk)
 	if err != nil {
 		return err
 	}
 	if holder != "" {
 		return &asr.ClaimedError{Run: holder}
 	}
-	_, err = tx.ExecContext(ctx, "INSERT INTO claims (claim, run) VALUES (?, ?) ON CONFLICT (run) DO UPDATE SET claim = excluded.claim ON CONFLICT (claim) DO NOTHING", p.Run.Claim, pk)
-	return err
+	return w.exec(ctx, putClaim, p.Run.Claim, pk)
 }
 
 // holder is the run that the query finds, "" if it finds none.
-func holder(ctx context.Context, tx *sql.Tx, query string, args ...any) (id string, err error) {
-	err = tx.QueryRowContext(ctx, query, args...).Scan(&id)
+func holder(ctx context.Context, w writing, query string, args ...any) (id string, err error) {
+	err = w.row(ctx, query, args...).Scan(&id)
 	if errors.Is(err, sql.ErrNoRows) {
 		return "", nil
 	}
 	return id, err
 }
 
-func (p *packed) putLocks(ctx context.Context, tx *sql.Tx, pk int64) error {
+func (p *packed) putLocks(ctx context.Context, w writing, pk int64) error {
 	if p.Locks == asr.LockRelease || !p.Run.State.Open() {
-		_, err := tx.ExecContext(ctx, "DELETE FROM locks WHERE run = ?", pk)
-		return err
+		return w.exec(ctx, dropLocks, pk)
 	}
 	if p.Locks != asr.LockTake {
 		return nil
 	}
 	for _, setting := range p.Run.Locks {
-		holder, err := holder(ctx, tx, "SELECT r.id FROM locks l JOIN runs r ON r.pk = l.run WHERE l.setting = ? AND l.run <> ?", setting, pk)
+		holder, err := holder(ctx, w, lockHolder, setting, pk)
 		if err != nil {
 			return err
 		}
 		if holder != "" {
 			return &asr.LockedError{Run: holder}
 		}
-		if _, err := tx.ExecContext(ctx, "INSERT OR IGNORE INTO locks (setting, run) VALUES (?, ?)", setting, pk); err != nil {
+		if err := w.exec(ctx, putLock, setting, pk); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (p *packed) putFindings(ctx context.Context, tx *sql.Tx) error {
-	for i := range p.Findings {
-		if err := putFinding(ctx, tx, &p.Findings[i], p.findings[i]); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func putFinding(ctx context.Context, tx *sql.Tx, f *asr.Finding, doc []byte) error {
-	args := []any{f.Version + 1, f.Account, f.Region, f.Control, f.Severity, f.Resource().ID, f.Outcome, micros(f.UpdatedAt), f.ID}
-	query := "UPDATE findings SET version = ?, account = ?, region = ?, control = ?, severity = ?, resource = ?, outcome = ?, updated_at = ? WHERE id = ? AND version = ? RETURNING pk"
-	if f.Version == 0 {
-		query = "INSERT INTO findings (version, account, region, control, severity, resource, outcome, updated_at, id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING pk"
-	} else {
-		args = append(args, f.Version)
-	}
-	var pk int64
-	err := tx.QueryRowContext(ctx, query, args...).Scan(&pk)
-	if errors.Is(err, sql.ErrNoRows) {
-		return asr.ErrStale
-	}
-	if err != nil {
-		return err
-	}
-	_, err = tx.ExecContext(ctx, "INSERT INTO finding_docs (pk, doc) VALUES (?, ?) ON CONFLICT DO UPDATE SET doc = excluded.doc", pk, doc)
-	return err
-}
-
-func (p *packed) putRecords(ctx context.Context, tx *sql.Tx) error {
+func (p *packed) putRecords(ctx context.Context, w writing) error {
 	for i, r := range p.Records {
-		if err := putRecord(ctx, tx, r, p.records[i]); err != nil {
+		if err := putRecord(ctx, w, r, p.records[i]); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func putRecord(ctx context.Context, tx *sql.Tx, r asr.Record, doc []byte) error {
+func putRecord(ctx context.Context, w writing, r asr.Record, doc []byte) error {
 	var head asr.Chain
-	err := tx.QueryRowContext(ctx, "SELECT seq, hash FROM chains WHERE subject = ?", r.Subject).Scan(&head.Seq, &head.Hash)
+	err := w.row(ctx, chainHead, r.Subject).Scan(&head.Seq, &head.Hash)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return err
 	}
@@ -257,18 +311,15 @@ func putRecord(ctx context.Context, tx *sql.Tx, r asr.Record, doc []byte) error 
 		return asr.ErrStale
 	}
 	var chain int64
-	const put = "INSERT INTO chains (subject, seq, hash) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET seq = excluded.seq, hash = excluded.hash RETURNING pk"
-	if err := tx.QueryRowContext(ctx, put, r.Subject, r.Seq, r.Hash).Scan(&chain); err != nil {
+	if err := w.row(ctx, putChain, r.Subject, r.Seq, r.Hash).Scan(&chain); err != nil {
 		return err
 	}
-	_, err = tx.ExecContext(ctx, "INSERT INTO records (chain, seq, doc) VALUES (?, ?, ?)", chain, r.Seq, doc)
-	return err
+	return w.exec(ctx, insertRecord, chain, r.Seq, doc)
 }
 
-func (p *packed) putMessages(ctx context.Context, tx *sql.Tx) error {
+func (p *packed) putMessages(ctx context.Context, w writing) error {
 	for i, m := range p.Messages {
-		const put = "INSERT INTO messages (id, due_at, doc) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET due_at = excluded.due_at, doc = excluded.doc"
-		if _, err := tx.ExecContext(ctx, put, m.ID, micros(m.DueAt), p.messages[i]); err != nil {
+		if err := w.exec(ctx, putMessage, m.ID, micros(m.DueAt), p.messages[i]); err != nil {
 			return err
 		}
 	}

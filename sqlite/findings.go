@@ -8,7 +8,7 @@ import (
 	"example.com/asr"
 )
 
-const findingColumns = "SELECT f.id, f.updated_at, d.doc FROM findings f JOIN finding_docs d ON d.pk = f.pk"
+const findingColumns = "SELECT f.pk, f.updated_at, f.id, d.doc FROM findings f JOIN finding_docs d ON d.pk = f.pk"
 
 // Finding implements asr.FindingStore.
 func (s *Store) Finding(ctx context.Context, id string) (asr.Finding, error) {
@@ -23,11 +23,12 @@ func (s *Store) Finding(ctx context.Context, id string) (asr.Finding, error) {
 }
 
 func scanFinding(rows *sql.Rows) (k keyed[asr.Finding], err error) {
+	var id string
 	var doc sql.RawBytes
-	if err := rows.Scan(&k.id, &k.at, &doc); err != nil {
+	if err := rows.Scan(&k.id, &k.at, &id, &doc); err != nil {
 		return k, err
 	}
-	return k, asr.Restore("finding", k.id, doc, &k.item)
+	return k, asr.Restore("finding", id, doc, &k.item)
 }
 
 // Findings implements asr.FindingStore.
@@ -39,25 +40,32 @@ func (s *Store) Findings(ctx context.Context, q asr.FindingQuery) ([]asr.Finding
 	w.equal("f.severity", q.Severity)
 	w.equal("f.resource", q.Resource)
 	in(&w, "f.outcome", q.Outcomes)
-	return page(ctx, s, scanFinding, findingColumns, order{"f.updated_at", "f.id", q.Scope()}, w, q.Cursor, q.Limit)
+	return page(ctx, s, scanFinding, findingColumns, order{"f.updated_at", "f.pk", q.Scope()}, w, q.Cursor, q.Limit)
 }
 
-// Counts implements asr.FindingStore.
+// Counts implements asr.FindingStore. Commit keeps the counts.
 func (s *Store) Counts(ctx context.Context) (c asr.Counts, err error) {
-	const query = "SELECT account, control, severity, outcome, count(*) FROM findings GROUP BY account, control, severity, outcome"
+	outcomes, of := map[asr.Outcome]int{}, map[string]map[string]int{"severity": {}, "control": {}, "account": {}}
 	_, err = list(ctx, s.read, func(rows *sql.Rows) (none struct{}, err error) {
-		var account, control, severity, outcome string
+		var facet, value string
 		var n int
-		if err := rows.Scan(&account, &control, &severity, &outcome, &n); err != nil {
+		if err := rows.Scan(&facet, &value, &n); err != nil {
 			return none, err
 		}
-		c.Add(account, control, severity, asr.Outcome(outcome), n)
+		if facet == "outcome" {
+			outcomes[asr.Outcome(value)] = n
+		} else {
+			of[facet][value] = n
+		}
 		return none, nil
-	}, query)
+	}, "SELECT facet, value, n FROM finding_counts WHERE n > 0")
 	if err != nil {
 		return asr.Counts{}, fmt.Errorf("count the findings: %w", err)
 	}
-	return c, nil
+	if len(outcomes) == 0 {
+		return asr.Counts{}, nil
+	}
+	return asr.Counts{Outcomes: outcomes, Severities: of["severity"], Controls: of["control"], Accounts: of["account"]}, nil
 }
 
 // Reject implements asr.FindingStore.

@@ -10,29 +10,27 @@ import (
 )
 
 // putPlace puts the run into the line, or takes it out.
-func (p *packed) putPlace(ctx context.Context, tx *sql.Tx, pk int64) error {
+func (p *packed) putPlace(ctx context.Context, w writing, pk int64) error {
 	if p.place == nil {
-		_, err := tx.ExecContext(ctx, "DELETE FROM line WHERE run = ?", pk)
-		return err
+		return w.exec(ctx, dropPlace, pk)
 	}
-	_, err := tx.ExecContext(ctx, "INSERT INTO line (run, doc) VALUES (?, ?) ON CONFLICT DO UPDATE SET doc = excluded.doc", pk, p.place)
-	return err
+	return w.exec(ctx, putPlace, pk, p.place)
 }
 
 // putLedgers stores the ledgers whose version is the one that they were loaded
 // with.
-func (p *packed) putLedgers(ctx context.Context, tx *sql.Tx) error {
+func (p *packed) putLedgers(ctx context.Context, w writing) error {
 	for i, g := range p.Ledgers {
-		query, args := "UPDATE ledgers SET version = version + 1, doc = ? WHERE scope = ? AND version = ?", []any{p.ledgers[i], g.Scope, g.Version}
+		query, args := updateLedger, []any{p.ledgers[i], g.Scope, g.Version}
 		if g.Version == 0 {
-			query, args = "INSERT INTO ledgers (doc, scope, version) VALUES (?, ?, 1) ON CONFLICT DO NOTHING", args[:2]
+			query, args = insertLedger, args[:2]
 		}
-		out, err := tx.ExecContext(ctx, query, args...)
+		n, err := w.update(ctx, query, args...)
 		if err != nil {
 			return err
 		}
-		if n, err := out.RowsAffected(); err != nil || n == 0 {
-			return errors.Join(err, asr.ErrStale)
+		if n == 0 {
+			return asr.ErrStale
 		}
 	}
 	return nil

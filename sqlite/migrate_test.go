@@ -217,7 +217,7 @@ func TestResourcesAreFilledInWhenAnOldFileIsMigrated(t *testing.T) {
 	if err := errors.Join(s.Commit(t.Context(), &asr.Batch{Run: &r, Findings: []asr.Finding{f}}), s.Close()); err != nil {
 		t.Fatal(err)
 	}
-	run(t, path, `DROP INDEX runs_by_resource; ALTER TABLE runs DROP COLUMN resource; DROP INDEX findings_by_resource; ALTER TABLE findings DROP COLUMN resource; DROP TABLE ledgers; DROP TABLE line; PRAGMA user_version = 1`)
+	run(t, path, `DROP INDEX runs_by_resource; ALTER TABLE runs DROP COLUMN resource; DROP INDEX findings_by_resource; ALTER TABLE findings DROP COLUMN resource; DROP TABLE ledgers; DROP TABLE line; DROP TABLE finding_counts; PRAGMA user_version = 1`)
 	s = openAt(t, path)
 	runs, _, err := s.Runs(t.Context(), asr.RunQuery{Resource: r.Target.ID})
 	if err != nil || len(runs) != 1 {

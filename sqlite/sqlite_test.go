@@ -215,7 +215,7 @@ func TestQueriesHaveTheirIndexes(t *testing.T) {
 	t.Parallel()
 	s := open(t)
 	const order = " ORDER BY r.created_at DESC, r.id DESC LIMIT 101"
-	const forder = " ORDER BY f.updated_at DESC, f.id DESC LIMIT 101"
+	const forder = " ORDER BY f.updated_at DESC, f.pk DESC LIMIT 101"
 	for query, want := range map[string]string{
 		runColumns + order: "runs_by_time",
 		runColumns + " WHERE (r.created_at, r.id) < (1, 'x')" + order:                                  "runs_by_time",
@@ -228,7 +228,7 @@ func TestQueriesHaveTheirIndexes(t *testing.T) {
 		"SELECT min(due_at) FROM runs WHERE due_at IS NOT NULL":                                        "runs_by_due",
 		findingColumns + forder:                                                                        "findings_by_time",
 		findingColumns + " WHERE f.account = 'a' AND f.region = 'r'" + forder:                          "findings_by_account",
-		findingColumns + " WHERE f.control = 'a' AND (f.updated_at, f.id) < (1, 'x')" + forder:         "findings_by_control",
+		findingColumns + " WHERE f.control = 'a' AND (f.updated_at, f.pk) < (1, '2')" + forder:         "findings_by_control",
 		findingColumns + " WHERE f.outcome IN ('a')" + forder:                                          "findings_by_outcome",
 		findingColumns + " WHERE f.resource = 'a' AND f.outcome IN ('a', 'b')" + forder:                "findings_by_resource",
 		"SELECT id, doc FROM messages WHERE due_at <= 1 ORDER BY due_at, pk LIMIT 10":                  "messages_by_due",

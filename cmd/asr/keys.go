@@ -53,10 +53,10 @@ func (a *app) printKeys(ctx context.Context, p *parts, waiting int) error {
 	return a.print(r, func() {
 		a.printKeyTable(r.Keys)
 		if r.Former > 0 {
-			fmt.Fprintf(a.out, "%d documents are encrypted with a former key: asr keys rewrap encrypts them anew.\n", r.Former)
+			a.line("%d documents are encrypted with a former key: asr keys rewrap encrypts them anew.", r.Former)
 		}
 		if r.Waiting > 0 {
-			fmt.Fprintf(a.out, "%d runs under way keep their seals: asr keys rewrap again, when they have ended.\n", r.Waiting)
+			a.line("%d runs under way keep their seals: asr keys rewrap again, when they have ended.", r.Waiting)
 		}
 	})
 }
