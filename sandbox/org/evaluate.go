@@ -2,7 +2,6 @@ package org
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -132,14 +131,9 @@ func (o *Org) gone(p place, found []types.AwsSecurityFinding, now time.Time) []t
 
 // report imports findings, a hundred at a time.
 func (o *Org) report(ctx context.Context, p place, all []types.AwsSecurityFinding) error {
-	api := securityhub.NewFromConfig(o.s.Config(p.account, p.region))
 	for batch := range slices.Chunk(all, 100) {
-		out, err := api.BatchImportFindings(ctx, &securityhub.BatchImportFindingsInput{Findings: batch})
-		if err != nil {
+		if err := importFindings(ctx, o.s.Config(p.account, p.region), batch); err != nil {
 			return err
-		}
-		for _, f := range out.FailedFindings {
-			return errors.New(aws.ToString(f.Id) + ": " + aws.ToString(f.ErrorMessage))
 		}
 	}
 	return nil
