@@ -48,6 +48,13 @@ func run(ctx context.Context) error {
 			return err
 		}
 	}
+	sizes, err := ledgers()
+	if err != nil {
+		return err
+	}
+	if text, err = between(text, "ledger", sizes); err != nil {
+		return err
+	}
 	return os.WriteFile(page, text, 0o644)
 }
 

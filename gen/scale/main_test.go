@@ -34,6 +34,9 @@ func TestThePageHasTheRowsOfTheSmallestCases(t *testing.T) {
 			}
 		}
 	}
+	if sizes, err := ledgers(); err != nil || !bytes.Contains(text, sizes) {
+		t.Errorf("the page lacks the ledger's sizes; run make scale\n%s %v", sizes, err)
+	}
 	if compared == 0 {
 		t.Error("no case is small enough to compare")
 	}
