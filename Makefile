@@ -91,6 +91,10 @@ rehearse: venv ## Deploy the templates into the emulator, send an event, and see
 bench: ## Measure speed and size, with the limits beside
 	@go run ./bench
 
+.PHONY: scale
+scale: ## Simulate backlogs under limits: the tables and the picture of docs/deploy/scale.md
+	@go run ./gen/scale
+
 .PHONY: size
 size: build ## Fail if the binary grows over 50 MB (50,000,000 bytes)
 	@size=$$(stat -c %s bin/asr 2>/dev/null || stat -f %z bin/asr); echo "bin/asr: $$size bytes"; test $$size -le 50000000

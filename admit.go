@@ -197,27 +197,34 @@ func (e *Engine) Admit(ctx context.Context) (runs []string, err error) {
 	if err != nil || len(waiting) == 0 {
 		return nil, err
 	}
-	all, err := e.c.Store.Ledgers(ctx, AllRuns)
+	turns, err := e.c.Store.Ledgers(ctx, givenTurns)
 	if err != nil {
 		return nil, err
 	}
 	d := &desk{e, e.c.Policy.Limits(), map[string]Ledger{}}
-	line := newLine(waiting, d.limits, all[0])
-	for stale := 0; len(runs) < maxTurns && stale < 20; {
+	line := newLine(waiting, d.limits, turns[0])
+	for stale := 0; err == nil && len(runs) < maxTurns && stale < 20; {
 		w, ok := line.next()
 		if !ok {
 			break
 		}
-		switch admitted, err := d.turn(ctx, line, w); {
-		case errors.Is(err, ErrStale):
-			stale++
-		case err != nil:
-			return runs, err
-		case admitted:
+		var admitted bool
+		admitted, err = d.turn(ctx, line, w)
+		if errors.Is(err, ErrStale) {
+			stale, err = stale+1, nil
+		}
+		if admitted {
 			runs = append(runs, w.Run)
 		}
 	}
-	return runs, nil
+	if len(runs) == 0 {
+		return nil, err
+	}
+	noted := e.c.Store.Commit(ctx, &Batch{Ledgers: []Ledger{line.given(turns[0])}})
+	if errors.Is(noted, ErrStale) { // somebody else gave turns too, and noted theirs
+		noted = nil
+	}
+	return runs, errors.Join(err, noted)
 }
 
 // desk is the ledgers as one Admit has them in hand, by scope.
@@ -270,18 +277,14 @@ func (d *desk) turn(ctx context.Context, line *line, w Waiting) (bool, error) {
 		line.drop(w)
 		return false, nil
 	}
-	if ledgers, err = d.look(ctx, distinct(append(counted, AllRuns, r.Queued.Scope))...); err != nil {
+	if ledgers, err = d.look(ctx, distinct(append(counted, r.Queued.Scope))...); err != nil {
 		return false, err
 	}
 	b := d.batch(&r, system)
 	b.record("admitted", string(r.Queued.Reason), map[string]string{"scope": r.Queued.Scope})
 	for i := range ledgers {
-		g := &ledgers[i]
-		if g.Scope == r.Queued.Scope {
+		if g := &ledgers[i]; g.Scope == r.Queued.Scope {
 			g.Line = max(0, g.Line-1)
-		}
-		if g.Scope == AllRuns {
-			line.turn(w, g, b.now)
 		}
 	}
 	r.Queued, r.Error, r.NextAt, r.UpdatedAt = nil, nil, b.now, b.now
@@ -293,7 +296,7 @@ func (d *desk) turn(ctx context.Context, line *line, w Waiting) (bool, error) {
 	for _, g := range b.Ledgers {
 		d.ledgers[g.Scope] = g
 	}
-	line.drop(w)
+	line.turn(w, b.now)
 	return true, nil
 }
 

@@ -30,7 +30,7 @@ var may = map[string][]string{
 	"audit":       {},
 	"render":      {"playbook", "sessions"},
 	"deployed":    {"configrules", "render", "ssmdoc", "trail"},
-	"gen":         {"catalog", "cost", "deployed", "playbook", "policy", "render", "workflow"},
+	"gen":         {"catalog", "cost", "deployed", "playbook", "policy", "render", "simulation", "workflow"},
 	"securityhub": {},
 	"ssmdoc":      {"playbook", "remedy"},
 	"workflow":    {},

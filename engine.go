@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"log/slog"
 	"strings"
 	"sync"
@@ -228,6 +229,14 @@ func (b *batch) next() Next {
 // backoff grows from d by doubling, up to 10 minutes.
 func backoff(d time.Duration, tries int) time.Duration {
 	return min(d<<min(tries, 12), 10*time.Minute)
+}
+
+// scattered is up to half less, for each run and try its own: runs that were
+// throttled together don't come back together.
+func scattered(d time.Duration, run string, try int) time.Duration {
+	h := fnv.New64a()
+	_, _ = fmt.Fprint(h, run, "/", try) // never fails
+	return d - time.Duration(h.Sum64()%uint64(d/2+1))
 }
 
 // system is the actor of what the engine does by itself.

@@ -61,6 +61,7 @@ const enough = 20
 // control's.
 const (
 	AllRuns    = "all"
+	givenTurns = "turns" // counts no runs: the line's turns are noted in it
 	inRegion   = "region/"
 	ofAControl = "control/"
 )
@@ -100,8 +101,9 @@ type Ledger struct {
 	Findings  int       `json:"findings,omitempty"` // of the control, as counted
 	CountedAt time.Time `json:"countedAt,omitzero"`
 
-	Turns  int              `json:"turns,omitempty"`  // of all runs' line, that were given
-	Served map[string]int64 `json:"served,omitempty"` // when accounts that are in it had their last turn, in µs since 1970
+	// Of the line alone:
+	Turns  int              `json:"turns,omitempty"`  // that were given
+	Served map[string]int64 `json:"served,omitempty"` // when accounts that are in it had their last, in µs since 1970
 }
 
 // Stopped is why nothing more of a scope begins.

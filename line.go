@@ -44,10 +44,10 @@ type line struct {
 	full     map[string]bool // scopes that have no room
 }
 
-// newLine is the line of those that wait, where the ledger of all runs says
-// which turns were given before.
-func newLine(waiting []Waiting, l Limits, all Ledger) *line {
-	n := &line{limits: l, accounts: map[string][]Waiting{}, waits: map[string]int64{}, served: map[string]int64{}, turns: all.Turns, full: map[string]bool{}}
+// newLine is the line of those that wait, where the ledger of turns says which
+// were given before.
+func newLine(waiting []Waiting, l Limits, before Ledger) *line {
+	n := &line{limits: l, accounts: map[string][]Waiting{}, waits: map[string]int64{}, served: map[string]int64{}, turns: before.Turns, full: map[string]bool{}}
 	for _, w := range waiting {
 		n.accounts[w.Account] = append(n.accounts[w.Account], w)
 		at, known := n.waits[w.Account]
@@ -59,7 +59,7 @@ func newLine(waiting []Waiting, l Limits, all Ledger) *line {
 		slices.SortFunc(own, func(a, b Waiting) int {
 			return cmp.Or(cmp.Compare(a.rank(), b.rank()), a.Since.Compare(b.Since), cmp.Compare(a.Run, b.Run))
 		})
-		if at, ok := all.Served[account]; ok {
+		if at, ok := before.Served[account]; ok {
 			n.waits[account], n.served[account] = at, at
 			n.last = max(n.last, at)
 		}
@@ -107,10 +107,22 @@ func (n *line) holdsBack(w Waiting) bool {
 // drop takes out a run that is there no more.
 func (n *line) drop(w Waiting) { n.accounts[w.Account] = n.accounts[w.Account][1:] }
 
-// turn notes a turn in the ledger of all runs, before the run is dropped.
-func (n *line) turn(w Waiting, all *Ledger, now time.Time) {
+// turn notes that a run has had its turn, and takes it out.
+func (n *line) turn(w Waiting, now time.Time) {
 	n.last = max(n.last+1, now.UnixMicro())
 	n.turns++
 	n.waits[w.Account], n.served[w.Account] = n.last, n.last
-	all.Turns, all.Served = n.turns, n.served
+	n.drop(w)
+}
+
+// given is the ledger of turns with those that were given since. Accounts that
+// have left the line are forgotten.
+func (n *line) given(before Ledger) Ledger {
+	before.Turns, before.Served = n.turns, map[string]int64{}
+	for account, at := range n.served {
+		if len(n.accounts[account]) > 0 {
+			before.Served[account] = at
+		}
+	}
+	return before
 }

@@ -252,7 +252,7 @@ func (e *Engine) trouble(ctx context.Context, b *batch, err error, end State) (N
 	case transient(err) && r.Tries < maxTries:
 		r.Tries++
 		r.Error = failure(err)
-		b.wait(min(backoff(time.Second, r.Tries), time.Minute))
+		b.wait(scattered(min(backoff(time.Second, r.Tries), time.Minute), r.ID, r.Tries))
 		return e.commit(ctx, b)
 	}
 	return e.fail(ctx, b, end, err)

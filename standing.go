@@ -37,7 +37,7 @@ func (e *Engine) Standings(ctx context.Context) ([]Standing, error) {
 		}
 		s.MayBeInFlight, s.MayBegin = l.bounds(g.Scope)
 		s.MayBegin = max(s.MayBegin, l.budget(g))
-		if s.InFlight+s.Begun+s.Good+s.Bad+s.Line > 0 || s.Stopped != nil {
+		if g.Scope != givenTurns && (s.InFlight+s.Begun+s.Good+s.Bad+s.Line > 0 || s.Stopped != nil) {
 			all = append(all, s)
 		}
 	}

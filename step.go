@@ -14,7 +14,7 @@ import (
 const (
 	maxWrites     = 100            // writes of one run, one way
 	maxStalls     = 10             // writes in a row that changed nothing
-	maxTries      = 60             // of one step that AWS fails for the time being: hours
+	maxTries      = 80             // of one step that AWS fails for the time being: hours
 	maxSettling   = 24 * time.Hour // until a resource has settled
 	maxReplans    = 12             // plans in a row that were stale at the first step
 	maxUnverified = 5              // verifying reads that don't show the fix

@@ -5,6 +5,7 @@
 package simulation
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -21,10 +22,20 @@ import (
 
 // Config is what is simulated.
 type Config struct {
-	Seed    uint64
-	Limits  asr.Limits
-	Fails   float64       // the share of writes that AWS refuses
-	Settles time.Duration // the longest that a resource takes to settle
+	Seed     uint64
+	Limits   asr.Limits
+	Fails    float64       // the share of writes that AWS refuses
+	Settles  time.Duration // the longest that a resource takes to settle
+	Regions  int           // that the findings are in; 0 is one
+	Controls int           // that the findings are of; 0 is eight
+	Quota    Quota         // of writes, in each Region of each account
+}
+
+// Quota is a bucket of tokens, as AWS throttles: a write takes one. None has no
+// Rate.
+type Quota struct {
+	Rate  float64 // tokens a second
+	Burst float64 // that the bucket holds
 }
 
 // Simulation is an engine, an account full of switches that are off, and a clock.
@@ -37,6 +48,8 @@ type Simulation struct {
 	Ends   map[asr.State]int
 	Broken []string // limits that were passed, in words
 
+	Throttled int // writes that the quota refused
+
 	c        Config
 	rnd      *rand.Rand
 	on       map[string]time.Time // when switches that were turned have settled
@@ -44,6 +57,13 @@ type Simulation struct {
 	under    map[string]int         // runs under way, by scope
 	begun    map[string][]time.Time // by scope; of a control once for each finding
 	findings map[string]int         // by control
+	buckets  map[string]bucket      // by scope
+}
+
+// bucket is how many tokens there were at a time.
+type bucket struct {
+	tokens float64
+	at     time.Time
 }
 
 // What a simulation's findings are of.
@@ -57,9 +77,10 @@ const (
 
 // New returns a simulation at some day's noon.
 func New(c Config) *Simulation {
+	c.Controls = cmp.Or(c.Controls, controls)
 	s := &Simulation{
 		Store: memory.New(), Now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), Seen: map[string]asr.Run{}, Waits: map[string]time.Duration{}, Ends: map[asr.State]int{},
-		c: c, rnd: rand.New(rand.NewPCG(c.Seed, 1)), on: map[string]time.Time{}, due: map[string]time.Time{}, under: map[string]int{}, begun: map[string][]time.Time{}, findings: map[string]int{},
+		c: c, rnd: rand.New(rand.NewPCG(c.Seed, 1)), on: map[string]time.Time{}, due: map[string]time.Time{}, under: map[string]int{}, begun: map[string][]time.Time{}, findings: map[string]int{}, buckets: map[string]bucket{},
 	}
 	s.Engine = asr.New(asr.Config{
 		Store: s, Remediations: []asr.Remediation{s.unit()}, Matcher: book{}, Policy: policy{enginetest.Always(asr.ModeAuto), c.Limits}, Vault: enginetest.Glass{},
@@ -92,7 +113,7 @@ func control(i int) string { return fmt.Sprintf("T.%d", i) }
 // unit turns switches on: some of its writes fail, and each takes its time.
 func (s *Simulation) unit() asr.Remediation {
 	u := (&enginetest.Switches{}).Remediation()
-	for i := range controls {
+	for i := range s.c.Controls {
 		u.Controls[control(i)] = json.RawMessage(`{}`)
 	}
 	u.Spec.Settle = time.Second
@@ -104,6 +125,10 @@ func (s *Simulation) unit() asr.Remediation {
 		return fmt.Appendf(nil, `{"on":%v}`, written), nil
 	}
 	u.Write = func(_ context.Context, on asr.On, _, _ json.RawMessage) error {
+		if !s.token(asr.RegionRuns(on.Account, on.Region)) {
+			s.Throttled++
+			return &asr.Error{Code: asr.CodeThrottled, Message: "RequestLimitExceeded"}
+		}
 		if s.rnd.Float64() < s.c.Fails {
 			return &asr.Error{Code: asr.CodeDenied, Message: "AccessDenied"}
 		}
@@ -111,6 +136,25 @@ func (s *Simulation) unit() asr.Remediation {
 		return nil
 	}
 	return u
+}
+
+// token takes one out of a scope's bucket, if there is one.
+func (s *Simulation) token(scope string) bool {
+	q := s.c.Quota
+	if q.Rate <= 0 {
+		return true
+	}
+	b, known := s.buckets[scope]
+	if !known {
+		b = bucket{q.Burst, s.Now}
+	}
+	b = bucket{min(q.Burst, b.tokens+q.Rate*s.Now.Sub(b.at).Seconds()), s.Now}
+	has := b.tokens >= 1
+	if has {
+		b.tokens--
+	}
+	s.buckets[scope] = b
+	return has
 }
 
 // Arrive takes in the findings of some resources, and says how many they are.
@@ -121,8 +165,11 @@ func (s *Simulation) Arrive(ctx context.Context, resources int) (findings int, e
 		if s.rnd.IntN(10) > 5 {
 			account = fmt.Sprintf("%012d", s.rnd.IntN(accounts))
 		}
-		name, control := fmt.Sprintf("s%d", s.rnd.Int64()), control(s.rnd.IntN(controls))
-		severity := asr.Severities[s.rnd.IntN(len(asr.Severities))]
+		name, control := fmt.Sprintf("s%d", s.rnd.Int64()), control(s.rnd.IntN(s.c.Controls))
+		severity, region := asr.Severities[s.rnd.IntN(len(asr.Severities))], region
+		if s.c.Regions > 1 {
+			region = fmt.Sprintf("xx-test-%d", 1+s.rnd.IntN(s.c.Regions))
+		}
 		for standard := range 1 + s.rnd.IntN(MostFindings) {
 			s.findings[control]++
 			all = append(all, asr.Observation{
@@ -145,6 +192,11 @@ func (s *Simulation) Pass(ctx context.Context, d time.Duration) error {
 	if _, err := s.Engine.Admit(ctx); err != nil {
 		return err
 	}
+	return s.step(ctx)
+}
+
+// step takes the steps that are due.
+func (s *Simulation) step(ctx context.Context) error {
 	for ids := s.dueNow(); len(ids) > 0; ids = s.dueNow() {
 		for _, id := range ids {
 			if _, err := s.Engine.Step(ctx, id); err != nil {
@@ -153,6 +205,34 @@ func (s *Simulation) Pass(ctx context.Context, d time.Duration) error {
 		}
 	}
 	return nil
+}
+
+// Turn is what a hub does between two looks at the line: turns are given, then
+// each step is taken when it is due, until the time has passed.
+func (s *Simulation) Turn(ctx context.Context, d time.Duration) error {
+	end := s.Now.Add(d)
+	if _, err := s.Engine.Admit(ctx); err != nil {
+		return err
+	}
+	for at := s.Now; !at.After(end); at = s.nextDue(end) {
+		s.Now = at
+		if err := s.step(ctx); err != nil {
+			return err
+		}
+	}
+	s.Now = end
+	return nil
+}
+
+// nextDue is when the next step is due; a time after the end, if none is before.
+func (s *Simulation) nextDue(end time.Time) time.Time {
+	next := end.Add(1)
+	for _, at := range s.due {
+		if at.Before(next) {
+			next = at
+		}
+	}
+	return next
 }
 
 // dueNow are the runs that are due, the longest due first as a driver takes them.
