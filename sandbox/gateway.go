@@ -33,6 +33,7 @@ type gateway struct {
 	keys        *keyring
 	journal     *journal
 	faults      *faults
+	trouble     *trouble
 	routes      routes
 	securityhub *hub.Hub
 	settling    *settling
@@ -55,7 +56,7 @@ func newGateway(cfg Config, moto string) (*gateway, error) {
 		hub: cfg.Hub, moto: moto, log: cfg.Log, journal: j,
 		client: &http.Transport{DisableCompression: true, DisableKeepAlives: true}, // moto closes after each answer
 		keys:   &keyring{keys: map[string]Identity{motoInternal: {AccessKeyID: motoInternal, Account: "123456789012"}}},
-		faults: &faults{}, settling: &settling{},
+		faults: &faults{}, trouble: &trouble{}, settling: &settling{},
 		routes: readRoutes(restOperations), securityhub: hub.New(cfg.Hub, time.Now),
 		missing: map[string]bool{},
 	}
@@ -101,6 +102,11 @@ func (g *gateway) answer(q *request) answer {
 	if a, ok := g.faults.strike(q); ok {
 		return a
 	}
+	return g.trouble.strike(q, func() answer { return g.serve(q) })
+}
+
+// serve lets a call have its effect.
+func (g *gateway) serve(q *request) answer {
 	if a, ok := g.permit(q); !ok {
 		return a
 	}
@@ -233,8 +239,11 @@ func (g *gateway) passOn(w http.ResponseWriter, r *http.Request) {
 }
 
 func (g *gateway) note(q *request, a answer, began time.Time) {
+	if a.was != 0 {
+		a.status, a.code = a.was, ""
+	}
 	g.journal.add(Call{
 		At: began, Principal: q.principal, Account: q.account, Region: q.region, Service: q.service, Operation: q.operation,
-		Status: a.status, ErrorCode: a.code, Overlay: a.overlay, Took: time.Since(began),
+		Status: a.status, ErrorCode: a.code, Overlay: a.overlay, Fault: a.fault, Took: time.Since(began),
 	})
 }

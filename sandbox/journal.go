@@ -23,6 +23,7 @@ type Call struct {
 	Status    int           `json:"status"`    // HTTP; 0: the connection was dropped
 	ErrorCode string        `json:"errorCode,omitempty"`
 	Overlay   bool          `json:"overlay,omitempty"` // answered by the gateway, not by moto
+	Fault     string        `json:"fault,omitempty"`   // what Trouble did to it; Status is what it came to all the same, 0: to nothing
 	Took      time.Duration `json:"took"`
 }
 

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 )
 
@@ -116,15 +118,43 @@ type answer struct {
 	code    string // AWS's error code, "" for a success
 	overlay bool   // the gateway's own words
 	drop    bool   // close the connection instead
+	cut     bool   // close it in the middle of the body
+	fault   string // what Trouble did to the call
+	was     int    // the status that the call came to before that; 0: status
 }
 
 func (a answer) write(w http.ResponseWriter) {
+	if a.drop && a.fault != "" {
+		reset(w)
+		return
+	}
 	if a.drop {
 		panic(http.ErrAbortHandler) // net/http's way to reset a connection
 	}
 	for k, v := range a.header {
 		w.Header()[k] = v
 	}
+	if a.cut {
+		w.Header().Set("Content-Length", strconv.Itoa(len(a.body)+1))
+	}
 	w.WriteHeader(a.status)
+	if a.cut {
+		_, _ = w.Write(a.body[:len(a.body)/2])
+		_ = http.NewResponseController(w).Flush() // the client sees a beginning
+		panic(http.ErrAbortHandler)
+	}
 	_, _ = io.Copy(w, bytes.NewReader(a.body)) // the client went away
+}
+
+// reset breaks a connection off as a machine on the way does: by a reset, not
+// by its proper end.
+func reset(w http.ResponseWriter) {
+	conn, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		panic(http.ErrAbortHandler)
+	}
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0)
+	}
+	_ = conn.Close()
 }

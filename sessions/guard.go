@@ -112,7 +112,7 @@ func (g guard) judge(err error) error {
 		g.piece.forget()
 		return &asr.Error{Code: asr.CodeUnavailable, Message: "the session in account " + g.rs.Target.Account + " has expired", Do: "wait; the step is tried again by itself, in a new session; see that this machine's clock is right", Err: err}
 	}
-	off := remedy.Is(err, "UnrecognizedClientException", "InvalidClientTokenId") ||
+	off := remedy.Is(err, "UnrecognizedClientException", "InvalidClientTokenId", "InvalidToken", "InvalidAccessKeyId") || // the last two are S3's
 		remedy.Is(err, "AuthFailure") && strings.Contains(api.ErrorMessage(), "validate the provided access credentials")
 	if !off {
 		return err

@@ -212,6 +212,7 @@ func TestACredentialThatNobodyKnowsMeansARegionThatIsOff(t *testing.T) {
 		{400, "UnrecognizedClientException", "The security token included in the request is invalid."},
 		{403, "InvalidClientTokenId", "The security token included in the request is invalid."},
 		{401, "AuthFailure", "AWS was not able to validate the provided access credentials"},
+		{400, "InvalidToken", "The provided token is malformed or otherwise invalid."},
 	} {
 		t.Run(f.code, func(t *testing.T) {
 			t.Parallel()

@@ -1,0 +1,171 @@
+package sandbox
+
+import (
+	"fmt"
+	"hash/fnv"
+	"math/rand/v2"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// Trouble strikes a share of all calls but those of Config. The same call, with
+// the same input and for the same time, is struck alike under the same seed,
+// whatever comes between.
+type Trouble struct {
+	Seed  uint64
+	Share float64       // of the calls: 0.3
+	Slow  time.Duration // how long a slow answer takes; 0: 50 ms
+}
+
+// The troubles there are. Those that come late come after the call took effect.
+const (
+	troubleSlow      = "slow"
+	troubleThrottle  = "throttled"
+	troubleError     = "5xx"
+	troublePage      = "5xx page" // of a load balancer: no error of AWS's
+	troubleReset     = "reset"
+	troubleSilence   = "silence" // until the client gives up
+	troubleErrorLate = "5xx late"
+	troubleResetLate = "reset late"
+	troubleCut       = "cut off" // in the middle of the answer
+	troubleSilent    = "silence late"
+)
+
+func troubles() []string {
+	return []string{troubleSlow, troubleThrottle, troubleError, troublePage, troubleReset, troubleSilence, troubleErrorLate, troubleResetLate, troubleCut, troubleSilent}
+}
+
+// Trouble begins trouble, or ends it if it has no share. Call.Fault says what
+// struck which call. Only in a sandbox of this process.
+func (s *Sandbox) Trouble(t Trouble) { s.gateway.trouble.begin(t) }
+
+type trouble struct {
+	mu sync.Mutex
+	Trouble
+	seen map[uint64]uint64 // how often each call came
+}
+
+func (t *trouble) begin(x Trouble) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if x.Slow == 0 {
+		x.Slow = 50 * time.Millisecond
+	}
+	t.Trouble, t.seen = x, map[uint64]uint64{}
+}
+
+// pick is what strikes a call, "" if nothing does.
+func (t *trouble) pick(q *request) string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.Share == 0 || q.principal.Root {
+		return ""
+	}
+	h := fnv.New64a()
+	fmt.Fprintf(h, "%s %s %s %s %s %s", q.account, q.region, q.service, q.operation, q.URL, q.body)
+	call := h.Sum64()
+	t.seen[call]++
+	r := rand.New(rand.NewPCG(t.Seed, call+t.seen[call]))
+	if r.Float64() >= t.Share {
+		return ""
+	}
+	all := troubles()
+	return all[r.IntN(len(all))]
+}
+
+// strike does to a call what struck it; serve lets it have its effect.
+func (t *trouble) strike(q *request, serve func() answer) answer {
+	name := t.pick(q)
+	var a answer
+	switch name {
+	case troubleThrottle:
+		a = throttled(q)
+	case troubleError:
+		a = broken(q)
+	case troublePage:
+		a = page()
+	case troubleReset:
+		a = answer{drop: true, overlay: true}
+	case troubleSilence:
+		<-q.Context().Done()
+		a = answer{drop: true, overlay: true}
+	case troubleSlow:
+		time.Sleep(t.Slow)
+		a = serve()
+	default:
+		a = t.late(q, name, serve())
+	}
+	a.fault = name
+	return a
+}
+
+// late does to an answer what comes after the call took effect.
+func (t *trouble) late(q *request, name string, a answer) answer {
+	switch name {
+	case troubleErrorLate:
+		status := a.status
+		a = broken(q)
+		a.was = status
+	case troubleResetLate:
+		a.drop = true
+	case troubleCut:
+		a.cut = true
+	case troubleSilent:
+		<-q.Context().Done()
+		a.drop = true
+	}
+	return a
+}
+
+// throttled is how a call's service asks for patience: each has its own words.
+// Sources: the services' API references, "Common Errors"; EC2 and S3 answer 503.
+func throttled(q *request) answer {
+	code, status := "ThrottlingException", http.StatusBadRequest
+	switch q.service {
+	case "ec2":
+		code, status = "RequestLimitExceeded", http.StatusServiceUnavailable
+	case "s3", "s3control":
+		code, status = "SlowDown", http.StatusServiceUnavailable
+	case "lambda", "apigateway", "organizations":
+		code, status = "TooManyRequestsException", http.StatusTooManyRequests
+	case "sqs":
+		code = "RequestThrottled"
+	default:
+		switch q.protocol {
+		case awsQuery, restXML:
+			code = "Throttling"
+		case restJSON:
+			status = http.StatusTooManyRequests
+		}
+	}
+	return failure(q.protocol, status, code, "Rate exceeded")
+}
+
+// broken is how a call's service fails.
+func broken(q *request) answer {
+	code, status := "InternalFailure", http.StatusInternalServerError
+	switch q.service {
+	case "s3", "s3control", "ec2", "sns":
+		code = "InternalError"
+	case "kms":
+		code = "KMSInternalException"
+	case "iam":
+		code = "ServiceFailure"
+	case "lambda":
+		code = "ServiceException"
+	case "logs":
+		code, status = "ServiceUnavailableException", http.StatusServiceUnavailable
+	case "secretsmanager":
+		code = "InternalServiceError"
+	}
+	return failure(q.protocol, status, code, "We encountered an internal error. Please try again.")
+}
+
+// page is what stands before a service answers when the service doesn't.
+func page() answer {
+	a := answer{status: http.StatusBadGateway, header: http.Header{}, code: "502", overlay: true}
+	a.header.Set("Content-Type", "text/html")
+	a.body = []byte("<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>")
+	return a
+}
