@@ -26,6 +26,19 @@ const MaxSize = 1 << 20
 type Reader struct {
 	File string
 	errs []error
+	read int // fields and items, as often as aliases repeat them
+}
+
+// most is more fields and items than a file of MaxSize has without aliases.
+const most = MaxSize
+
+// enough reports whether nothing more may be read: a few aliases of aliases make
+// billions of a small file.
+func (r *Reader) enough(n *yaml.Node, at string) bool {
+	if r.read++; r.read == most {
+		r.Fail(n, at, "its aliases repeat too much", "write out what they stand for, or less of it")
+	}
+	return r.read >= most
 }
 
 // Mistake is an *asr.Error with CodeBadInput: "FILE:LINE: FIELD: WHAT".
@@ -108,6 +121,8 @@ func (r *Reader) Pairs(n *yaml.Node, at string, f func(k, v *yaml.Node)) {
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		k := deref(n.Content[i])
 		switch {
+		case r.enough(k, at):
+			return
 		case k.Kind != yaml.ScalarNode:
 			r.Fail(k, at, "a name is wanted here", "write a plain text before the colon")
 		case seen[k.Value]:
@@ -127,6 +142,9 @@ func (r *Reader) Items(n *yaml.Node, at string, f func(at string, n *yaml.Node))
 		return
 	}
 	for i, item := range n.Content {
+		if r.enough(item, at) {
+			return
+		}
 		f(at+"["+strconv.Itoa(i)+"]", deref(item))
 	}
 }
