@@ -5,10 +5,13 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
 	"example.com/asr"
+	"example.com/asr/enginetest"
+	"example.com/asr/memory"
 )
 
 func TestWhatOthersWroteIsOneInertLine(t *testing.T) {
@@ -71,4 +74,33 @@ func same(a, b any) bool {
 	x, errX := json.Marshal(a)
 	y, errY := json.Marshal(b)
 	return errX == nil && errY == nil && bytes.Equal(x, y)
+}
+
+// covers: A20
+func TestWhatIsReportedOfARunIsInert(t *testing.T) {
+	t.Parallel()
+	const name = "x\x1b[2J\u009b1m\u202e\nasr: all is well"
+	switches := enginetest.Switches{Read: func() error { return &asr.Error{Code: asr.CodeRefused, Message: name, Do: name} }}
+	store := memory.New()
+	e := asr.New(asr.Config{Store: store, Remediations: []asr.Remediation{switches.Remediation()}, Matcher: enginetest.Book{}, Vault: enginetest.Glass{}, Policy: enginetest.Always(asr.ModeAuto), Channels: []asr.Channel{asr.ChannelOutcome}})
+	at := time.Now()
+	in, err := e.Ingest(t.Context(), []asr.Observation{{
+		ID: "f", Source: asr.SourceFile, At: at, Workflow: asr.Workflow{Status: asr.WorkflowNew},
+		Provider: asr.Provider{Product: "arn:aws:x", Account: "111111111111", Region: "eu-west-1", Title: name, Compliance: asr.ComplianceFailed, Control: enginetest.Control, UpdatedAt: at, Resources: []asr.Resource{{ID: "arn:aws:test:eu-west-1:111111111111:s"}}},
+	}})
+	if err != nil || len(in.Runs) != 1 {
+		t.Fatal(in, err)
+	}
+	if _, err := e.Step(t.Context(), in.Runs[0]); err != nil {
+		t.Fatal(err)
+	}
+	told, err := store.Messages(t.Context(), "", at.Add(time.Hour), 0)
+	if err != nil || len(told) != 2 {
+		t.Fatal(told, err)
+	}
+	for _, m := range told {
+		if r := m.Report; r.Note == "" || r.Note != asr.Line(r.Note) || r.Do != asr.Line(r.Do) {
+			t.Errorf("%q tells %q, %q", r.Channel, r.Note, r.Do)
+		}
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"example.com/asr"
 	"example.com/asr/policy"
@@ -228,4 +229,16 @@ func FuzzParse(f *testing.F) {
 		}
 		policy.Lint(p, catalogue)
 	})
+}
+
+func TestAliasesOfAliasesAreRefusedSoon(t *testing.T) {
+	t.Parallel()
+	start := time.Now()
+	_, err := policy.Parse("p.yaml", strings.NewReader("version: 1\nrules:\n- &a {name: a, mode: off, match: {controls: ["+strings.Repeat("a,", 100_000)+"]}}\n"+strings.Repeat("- *a\n", 100_000)))
+	if asr.Classify(err) != asr.CodeBadInput || !strings.Contains(err.Error(), "aliases repeat too much") {
+		t.Errorf("got %.200v", err)
+	}
+	if took := time.Since(start); took > 30*time.Second {
+		t.Errorf("took %s", took)
+	}
 }

@@ -1,6 +1,6 @@
 #!/bin/sh
 # fuzz.sh TIME [PACKAGE…]: fuzzes every target of the packages (of all, if none
-# is named) for TIME each, one after the other. A package is built once. Without
+# is named) for TIME each (60s, 10000x), one after the other. A package is built once. Without
 # a limit, making one input smaller would take a minute.
 set -e
 time=$1

@@ -27,6 +27,19 @@ type Reader struct {
 	File    string
 	Columns bool // mistakes tell the column too
 	errs    []error
+	read    int // fields and items of the file, as often as aliases repeat them
+}
+
+// most is more fields and items than a file of MaxSize has without aliases.
+const most = MaxSize
+
+// enough reports whether nothing more may be read: a few aliases of aliases make
+// billions of a small file.
+func (r *Reader) enough(n *yaml.Node, at string) bool {
+	if r.read++; r.read == most {
+		r.Fail(n, at, "its aliases repeat too much", "write out what they stand for, or less of it")
+	}
+	return r.read >= most
 }
 
 // Mistake is an *asr.Error with CodeBadInput: "FILE:LINE: FIELD: WHAT".
@@ -60,6 +73,7 @@ func (r *Reader) Err() error { return errors.Join(r.errs...) }
 // Parse returns a file's root, nil if the file is not one YAML document.
 func (r *Reader) Parse(text []byte) *yaml.Node {
 	var doc, more yaml.Node
+	r.read = 0
 	top := &yaml.Node{Line: 1}
 	if len(text) > MaxSize {
 		r.Fail(top, "", "the file is larger than 1 MiB", "split it, or see whether it is the right one")
@@ -118,6 +132,8 @@ func (r *Reader) Pairs(n *yaml.Node, at string, f func(k, v *yaml.Node)) {
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		k := deref(n.Content[i])
 		switch {
+		case r.enough(k, at):
+			return
 		case k.Kind != yaml.ScalarNode:
 			r.Fail(k, at, "a name is wanted here", "write a plain text before the colon")
 		case seen[k.Value]:
@@ -137,6 +153,9 @@ func (r *Reader) Items(n *yaml.Node, at string, f func(at string, n *yaml.Node))
 		return
 	}
 	for i, item := range n.Content {
+		if r.enough(item, at) {
+			return
+		}
 		f(at+"["+strconv.Itoa(i)+"]", deref(item))
 	}
 }
