@@ -29,6 +29,11 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	verified, err := auditLog(ctx)
+	if err != nil {
+		return err
+	}
+	rows = append(rows, verified...)
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(w, "what\tvalue\tlimit\t")
 	var broken error

@@ -27,6 +27,8 @@ type Store struct {
 	write *sql.DB // one connection: SQLite has one writer at a time anyway
 	read  *sql.DB
 	vault Vault
+
+	records prepared
 }
 
 // Vault encrypts documents and signs cursors; aad names the document.
@@ -90,7 +92,11 @@ func Open(ctx context.Context, path string, v Vault) (*Store, error) {
 	}
 	s.read.SetMaxOpenConns(readers)
 	s.read.SetMaxIdleConns(readers)
-	if err := s.prepare(ctx); err != nil {
+	err = s.prepare(ctx)
+	if err == nil {
+		s.records.Stmt, err = s.read.PrepareContext(ctx, recordsQuery)
+	}
+	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), s.read.Close(), s.write.Close())
 	}
 	return s, nil
