@@ -57,11 +57,13 @@ lint: ## Run golangci-lint (built from tools/go.mod the first time)
 generate: ## Write the generated files anew
 	@go generate ./catalog
 	@go run ./gen/artifacts
+	@go run ./gen/thirdparty
 
 .PHONY: generated
 generated: ## Fail if a generated file is not as it should be
 	@go run ./gen check
 	@go run ./gen/artifacts -check
+	@go run ./gen/thirdparty -check
 
 # The CDK warns of Node 20, which is what stable systems have, with a large banner each time.
 NODE20 := JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION=20
@@ -82,8 +84,17 @@ deploy: ## Launch asr in an AWS organization: asks before it changes something (
 .PHONY: lambda
 lambda: ## Build the code of the deployed functions, bin/asr-lambda.zip (arm64)
 	@GOOS=linux GOARCH=arm64 go build -tags lambda.norpc -ldflags '-s -w -X main.version=$(VERSION)' -o bin/lambda/bootstrap ./cmd/asr-lambda
-	@touch -t 198001010000 bin/lambda/bootstrap
-	@cd bin/lambda && python3 -m zipfile -c ../asr-lambda.zip bootstrap
+	@TZ=UTC touch -t 198001010000 bin/lambda/bootstrap
+	@cd bin/lambda && TZ=UTC && python3 -m zipfile -c ../asr-lambda.zip bootstrap
+
+.PHONY: sbom
+sbom: ## Write the SBOMs of the binaries, CycloneDX with licences, into bin/
+	@mkdir -p bin
+	@go run ./gen/thirdparty -sbom bin -version $(VERSION)
+
+.PHONY: reproducible
+reproducible: ## Build what is delivered twice, in different folders, and compare
+	@gen/reproducible.sh
 
 .PHONY: rehearse
 rehearse: venv ## Deploy the templates into the emulator, send an event, and see the fix come out

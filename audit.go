@@ -1,6 +1,7 @@
 package asr
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -31,6 +32,9 @@ type Chain struct {
 func (c *Chain) Append(r Record) Record {
 	r.Seq, r.Prev = c.Seq+1, c.Hash
 	r.At = r.At.UTC().Round(time.Microsecond)
+	if v, err := decode(r.Detail); err == nil && v != nil {
+		r.Detail = bytes.TrimSpace(plain(v)) // as the hash takes it: it is hashed again each time that the log is verified
+	}
 	r.Hash = r.digest()
 	c.Seq, c.Hash = r.Seq, r.Hash
 	return r
@@ -38,6 +42,11 @@ func (c *Chain) Append(r Record) Record {
 
 // digest covers all but itself; detail counts as a JSON value, not as bytes.
 func (r Record) digest() string {
+	var space [1024]byte
+	if doc, ok := r.plainDoc(space[:0]); ok {
+		sum := sha256.Sum256(doc)
+		return hex.EncodeToString(sum[:])
+	}
 	r.Hash = ""
 	v, _ := decode(r.Detail)
 	r.Detail = encode(v)

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
 
 	"example.com/asr"
 )
@@ -59,14 +61,51 @@ func Verify(ctx context.Context, store Store, verify func(message []byte, signat
 	if err != nil {
 		return v.Report, fmt.Errorf("verify: %w", err)
 	}
-	for _, h := range heads {
-		if err := v.chain(ctx, h); err != nil {
-			return v.Report, fmt.Errorf("verify %s: %w", h.subject, err)
-		}
-		delete(v.marks, h.subject)
+	if err := v.chains(ctx, heads); err != nil {
+		return v.Report, err
 	}
 	v.gone()
 	return v.Report, nil
+}
+
+// chains verifies all chains, several at a time, and reports in their order.
+func (v *verification) chains(ctx context.Context, heads headList) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	parts := make([]verification, min(runtime.GOMAXPROCS(0), len(heads)))
+	errs := make([]error, len(parts))
+	var wg sync.WaitGroup
+	for i := range parts {
+		parts[i] = verification{store: v.store, marks: v.marks}
+		wg.Go(func() {
+			for _, h := range heads[i*len(heads)/len(parts) : (i+1)*len(heads)/len(parts)] {
+				if err := parts[i].chain(ctx, h); err != nil {
+					errs[i] = fmt.Errorf("verify %s: %w", h.subject, err)
+					stop()
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	for _, p := range parts {
+		v.Subjects, v.Records, v.Unsigned = v.Subjects+p.Subjects, v.Records+p.Records, v.Unsigned+p.Unsigned
+		v.Problems = append(v.Problems, p.Problems...)
+	}
+	for _, h := range heads {
+		delete(v.marks, h.subject)
+	}
+	return first(errs)
+}
+
+// first is the error that stopped the others.
+func first(errs []error) (first error) {
+	for _, err := range errs {
+		if err != nil && (first == nil || errors.Is(first, context.Canceled)) {
+			first = err
+		}
+	}
+	return first
 }
 
 func (v *verification) problem(subject string, seq int64, format string, args ...any) {
@@ -193,7 +232,7 @@ func (v *verification) chain(ctx context.Context, h head) error {
 // links verifies that each record follows the one before, and returns their
 // hashes by number.
 func (v *verification) links(subject string, records []asr.Record) map[int64]string {
-	hashes := map[int64]string{}
+	hashes := make(map[int64]string, len(records))
 	var c asr.Chain
 	for _, r := range records {
 		intact := asr.Chain{Seq: r.Seq - 1, Hash: r.Prev}.Follows(r)

@@ -60,7 +60,7 @@ func writeLog(ctx context.Context, s *sqlite.Store, records int) error {
 		id := fmt.Sprintf("r-%06d", i)
 		for n := range auditChain {
 			r := asr.Record{Subject: id, At: at.Add(time.Duration(i*auditChain+n) * time.Millisecond), Actor: by, Event: "intent", Reason: "rule"}
-			r.Detail = fmt.Appendf(nil, `{"token":"0123456789abcdef0123456789abcdef","makes":null,"fields":["policy.Statement[]","encryption.%d"]}`, n)
+			r.Detail = fmt.Appendf(nil, `{"fields":["policy.Statement[]","encryption.%d"],"makes":null,"token":"0123456789abcdef0123456789abcdef"}`, n)
 			b.Records = append(b.Records, c.Append(r))
 		}
 		if len(b.Records) >= 10_000 || i == records/auditChain-1 {
