@@ -63,7 +63,7 @@ func intake() ([]row, error) {
 	}
 	const count = 5000
 	var pages [][]byte
-	l := newLoad(book, 700)
+	l := newLoad(book, accounts)
 	for n := 0; n < count; n += 100 {
 		pages = append(pages, l.page(n, 100))
 	}

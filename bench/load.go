@@ -23,7 +23,7 @@ var regions = []string{"eu-west-1", "eu-central-1", "us-east-1", "us-west-2", "a
 const findingSize = 3000
 
 func newLoad(book *playbook.Book, accounts int) load {
-	l := load{accounts: accounts, began: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
+	l := load{accounts: accounts, began: early}
 	for _, e := range book.Entries() {
 		if e.Playbook == "SC" {
 			l.controls = append(l.controls, e.Control)
@@ -35,12 +35,15 @@ func newLoad(book *playbook.Book, accounts int) load {
 // labels are severities as often as they are in an organization.
 var labels = []string{"LOW", "MEDIUM", "MEDIUM", "MEDIUM", "LOW", "HIGH", "MEDIUM", "INFORMATIONAL", "LOW", "CRITICAL"}
 
+func (l load) account(n int) string { return fmt.Sprintf("%012d", 100000000000+n*7919%l.accounts) }
+func (l load) control(n int) string { return l.controls[n*31%len(l.controls)] }
+
 // write adds the n-th finding.
 func (l load) write(b *bytes.Buffer, n int) {
 	start := b.Len()
-	account := fmt.Sprintf("%012d", 100000000000+n*7919%l.accounts)
+	account := l.account(n)
 	region := regions[n/3%len(regions)]
-	control := l.controls[n*31%len(l.controls)]
+	control := l.control(n)
 	id := fmt.Sprintf("arn:aws:securityhub:%s:%s:security-control/%s/finding/%08x-6b1f-4b0a-9d6b-%012x", region, account, control, n, n)
 	at := l.began.Add(time.Duration(n) * time.Second).Format("2006-01-02T15:04:05.000Z")
 	bucket := fmt.Sprintf("arn:aws:s3:::shop-%s-%d", account, n)

@@ -31,13 +31,23 @@ func parts() []part {
 	return []part{
 		{"intake", false, func(context.Context) ([]row, error) { return intake() }},
 		{"upserts", false, upserts},
+		{"runs", false, runs},
+		{"process", false, process},
 		{"functions", false, functions},
 		{"replay", true, replays},
 		{"audit", true, auditLog},
+		{"growth", true, growth},
 	}
 }
 
 func main() {
+	if len(os.Args) == 2 && os.Args[1] == idle {
+		if err := serveNothing(context.Background()); err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	quick := flag.Bool("quick", false, "leave out what takes minutes: a million findings")
 	only := flag.String("only", "", "only this part")
 	profile := flag.String("profile", "", "write a CPU profile of it to this file")
