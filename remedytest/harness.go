@@ -32,7 +32,7 @@ type Harness struct {
 func NewHarness[P, S any](acct *Account, u remedy.Unit[P, S]) *Harness {
 	h := &Harness{Store: &crashing{Store: memory.New()}, Unit: remedy.Bind(u, acct.Dial), acct: acct, now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
 	h.Engine = asr.New(asr.Config{
-		Store: h.Store, Remediations: []asr.Remediation{h.Unit}, Matcher: only(u.Spec.ID), Vault: glass{}, Clock: func() time.Time { return h.now },
+		Store: h.Store, Remediations: []asr.Remediation{h.Unit}, Matcher: only(u.Spec.ID), Policy: unlimited{}, Vault: glass{}, Clock: func() time.Time { return h.now },
 	})
 	return h
 }
@@ -44,6 +44,16 @@ func (o only) Match(f asr.Finding) (asr.Match, error) { return o.Control(f.Contr
 func (o only) Control(id string) (asr.Match, error) {
 	return asr.Match{Playbook: "test", Control: id, Remediation: string(o)}, nil
 }
+
+// unlimited lets a unit fail more often than any policy would bear. All else is a
+// person's request.
+type unlimited struct{}
+
+func (unlimited) Decide(asr.Facts) (asr.Decision, bool) {
+	return asr.Decision{Mode: asr.ModeOff, Reason: asr.ReasonNoPolicy, Why: "nothing happens by itself"}, false
+}
+func (unlimited) Params(asr.Facts) map[string]json.RawMessage { return nil }
+func (unlimited) Limits() asr.Limits                          { return asr.Limits{} }
 
 // glass is a vault that hides nothing.
 type glass struct{}
