@@ -42,8 +42,8 @@ type world struct {
 }
 
 const (
-	haste   = 200         // so much faster than ours the product's clock goes: what it waits for comes sooner
-	silence = time.Second // after which its clients take a call for lost
+	haste   = 200             // so much faster than ours the product's clock goes: what it waits for comes sooner
+	silence = 4 * time.Second // after which its clients take a call for lost
 )
 
 func (w *world) now() time.Time { return w.began.Add(haste * time.Since(w.began)) }
@@ -91,7 +91,7 @@ func (w *world) wire(t *testing.T, patience time.Duration) (err error) {
 		Store: w.store, Remediations: catalog.All(through.Dial), Matcher: book, Vault: w.vault, Policy: enginetest.Always(asr.ModeAuto), Clock: w.now,
 	})
 	w.pool = worker.New(worker.Config{
-		Engine: w.engine, Store: w.store, Reporter: securityhub.NewReporter(hub), Workers: 32, Lease: 2 * time.Minute * haste, Poll: 50 * time.Millisecond, Clock: w.now,
+		Engine: w.engine, Store: w.store, Reporter: securityhub.NewReporter(hub), Workers: 16, Lease: 2 * time.Minute * haste, Poll: 50 * time.Millisecond, Clock: w.now,
 	})
 	w.api = securityhub.NewAPI(hub)
 	return nil
@@ -136,7 +136,7 @@ func (w *world) take(t *testing.T) {
 // everybody was told.
 func (w *world) serve(t *testing.T) {
 	t.Helper()
-	ctx, stop := context.WithTimeout(t.Context(), 5*time.Minute)
+	ctx, stop := context.WithTimeout(t.Context(), 10*time.Minute)
 	done := make(chan error)
 	go func() { done <- w.pool.Serve(ctx) }()
 	var err error

@@ -1,10 +1,12 @@
 package sandbox
 
 import (
+	"context"
 	"fmt"
 	"hash/fnv"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 )
@@ -13,9 +15,10 @@ import (
 // the same input and for the same time, is struck alike under the same seed,
 // whatever comes between.
 type Trouble struct {
-	Seed  uint64
-	Share float64       // of the calls: 0.3
-	Slow  time.Duration // how long a slow answer takes; 0: 50 ms
+	Seed    uint64
+	Share   float64       // of the calls: 0.3
+	Slow    time.Duration // how long a slow answer takes; 0: 50 ms
+	Silence time.Duration // after which a connection breaks that nobody answers on, if the client waits so long; 0: a minute
 }
 
 // The troubles there are. Those that come late come after the call took effect.
@@ -32,8 +35,11 @@ const (
 	troubleSilent    = "silence late"
 )
 
+// troubles are all of them, silence more rarely than the others: it takes a
+// client's patience each time.
 func troubles() []string {
-	return []string{troubleSlow, troubleThrottle, troubleError, troublePage, troubleReset, troubleSilence, troubleErrorLate, troubleResetLate, troubleCut, troubleSilent}
+	quick := []string{troubleSlow, troubleThrottle, troubleError, troublePage, troubleReset, troubleErrorLate, troubleResetLate, troubleCut}
+	return append(slices.Repeat(quick, 6), troubleSilence, troubleSilent)
 }
 
 // Trouble begins trouble, or ends it if it has no share. Call.Fault says what
@@ -51,6 +57,9 @@ func (t *trouble) begin(x Trouble) {
 	defer t.mu.Unlock()
 	if x.Slow == 0 {
 		x.Slow = 50 * time.Millisecond
+	}
+	if x.Silence == 0 {
+		x.Silence = time.Minute
 	}
 	t.Trouble, t.seen = x, map[uint64]uint64{}
 }
@@ -76,7 +85,10 @@ func (t *trouble) pick(q *request) string {
 
 // strike does to a call what struck it; serve lets it have its effect.
 func (t *trouble) strike(q *request, serve func() answer) answer {
-	name := t.pick(q)
+	name, client := t.pick(q), q.Context()
+	if name != "" { // it takes effect though the client may give up
+		q.Request = q.WithContext(context.WithoutCancel(client))
+	}
 	var a answer
 	switch name {
 	case troubleThrottle:
@@ -88,20 +100,20 @@ func (t *trouble) strike(q *request, serve func() answer) answer {
 	case troubleReset:
 		a = answer{drop: true, overlay: true}
 	case troubleSilence:
-		<-q.Context().Done()
+		t.hush(client)
 		a = answer{drop: true, overlay: true}
 	case troubleSlow:
 		time.Sleep(t.Slow)
 		a = serve()
 	default:
-		a = t.late(q, name, serve())
+		a = t.late(client, q, name, serve())
 	}
 	a.fault = name
 	return a
 }
 
 // late does to an answer what comes after the call took effect.
-func (t *trouble) late(q *request, name string, a answer) answer {
+func (t *trouble) late(client context.Context, q *request, name string, a answer) answer {
 	switch name {
 	case troubleErrorLate:
 		status := a.status
@@ -112,10 +124,18 @@ func (t *trouble) late(q *request, name string, a answer) answer {
 	case troubleCut:
 		a.cut = true
 	case troubleSilent:
-		<-q.Context().Done()
+		t.hush(client)
 		a.drop = true
 	}
 	return a
+}
+
+// hush says nothing for as long as somebody listens.
+func (t *trouble) hush(client context.Context) {
+	select {
+	case <-time.After(t.Silence):
+	case <-client.Done():
+	}
 }
 
 // throttled is how a call's service asks for patience: each has its own words.
