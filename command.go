@@ -22,6 +22,8 @@ type Ask struct {
 	PlanOnly bool
 	Hash     string // of the plan that the person saw: if it is another by now, the run asks
 	Reply    *Reply // who waits for the outcome; also told of a refusal
+
+	Sees func(account string) bool // which accounts the actor may know of and act in; nil: all
 }
 
 // Request starts a run for a person, or joins the open one; for anybody else
@@ -130,7 +132,7 @@ func refusal(d Decision) error {
 func (e *Engine) asked(ctx context.Context, ask Ask) (Finding, error) {
 	if ask.Finding != "" {
 		f, err := e.c.Store.Finding(ctx, ask.Finding)
-		if errors.Is(err, ErrNotFound) || err == nil && ask.Account != "" && ask.Account != f.Account { // whether it exists is no business of another account's
+		if errors.Is(err, ErrNotFound) || err == nil && (ask.Account != "" && ask.Account != f.Account || !ask.sees(f.Account)) { // whether it exists is no business of another account's
 			where := ""
 			if ask.Account != "" {
 				where = " in account " + ask.Account
@@ -152,10 +154,15 @@ func (e *Engine) asked(ctx context.Context, ask Ask) (Finding, error) {
 		}
 		ask.Region, ask.Account = cmp.Or(arn[3], ask.Region), cmp.Or(arn[4], ask.Account)
 	}
+	if !ask.sees(ask.Account) { // Locate lets no other account into the target
+		return Finding{}, &Error{Code: CodeNotAllowed, Message: fmt.Sprintf("account %q is none of those that you may act in", ask.Account), Do: "name one of your own, or have the policy's callers give you this one"}
+	}
 	return Finding{Provider: Provider{
 		Account: ask.Account, Region: ask.Region, Control: m.Control, Compliance: ComplianceFailed, Resources: []Resource{ask.Resource},
 	}}, nil
 }
+
+func (a Ask) sees(account string) bool { return a.Sees == nil || a.Sees(account) }
 
 // Approve is a verified principal's yes to the plan with the hash. The run goes
 // on with the last that its rule wants. CodeStalePlan if its plan is another by now.

@@ -107,6 +107,21 @@ func TestARuleForTheResolvedNameIsObeyed(t *testing.T) {
 	}
 }
 
+// covers: A1
+func TestARunNeverMovesToAnotherAccount(t *testing.T) {
+	w, _ := one(t, auto, func(u *asr.Remediation) {
+		u.Spec.Internal = internal
+		u.Resolve = func(_ context.Context, on asr.On) (asr.Target, error) {
+			on.Target.Account = "222222222222"
+			return on.Target, nil
+		}
+	})
+	r := w.drive(w.ingest(w.finding("f1", "T.1", "", func(o *asr.Observation) { o.Resources[0].ID = "db-ABC" })).Runs[0])
+	if r.State != asr.StateCannotPlan || r.Error.Code != asr.CodeBadTarget || r.Target.Account != account {
+		t.Errorf("%s of %s: %+v", r.State, r.Target.Account, r.Error)
+	}
+}
+
 func TestAnUndoneFixOfAnInternalIDIsNotMadeAgain(t *testing.T) {
 	w, _ := one(t, auto, resolving)
 	id := func(o *asr.Observation) { o.Resources[0].ID = "db-ABC" }

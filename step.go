@@ -67,6 +67,9 @@ func (e *Engine) plan(ctx context.Context, b *batch, u Remediation) (Next, error
 			return e.trouble(ctx, b, err, StateCannotPlan)
 		}
 		t, err := u.Resolve(ctx, r.on())
+		if err == nil && t.Account != r.Target.Account { // another's policy, approvers and viewers
+			err = &Error{Code: CodeBadTarget, Message: fmt.Sprintf("it is in account %s, and not in %s", t.Account, r.Target.Account), Do: "name the resource with its own account"}
+		}
 		if err != nil {
 			return e.trouble(ctx, b, err, StateCannotPlan)
 		}

@@ -143,7 +143,7 @@ func (w *wiring) open(ctx context.Context) (*parts, error) {
 		Accounts: w.accounts(p.policy.NeedsAccounts, store),
 	})
 	starter := &workflow.Starter{Executions: sfn.NewFromConfig(w.AWS), Machine: w.runs, Engine: engine, Store: store, Clock: w.Clock}
-	p.api = server.New(server.Config{Engine: engine, Store: store, Who: handlers.Caller, Drive: starter.Start, Audited: handlers.AuditSetting, Log: w.log})
+	p.api = server.New(server.Config{Engine: engine, Store: store, Who: handlers.Caller, View: p.policy.View, Drive: starter.Start, Audited: handlers.AuditSetting, Log: w.log})
 	p.handlers = handlers.New(handlers.Config{
 		Engine: engine, Store: store, Starter: starter, Reporter: w.reporters(s), Signer: v, Keys: handlers.Keys{Primary: primaryOf(v), Rewrap: store.Rewrap}, Metrics: handlers.Metrics{To: w.Log, Clock: w.Clock, Saved: minutesSaved},
 		Refresh: p.policy.Refresh, Decode: securityhub.Decode, Request: ssmdoc.Requests(units), Woken: ssmdoc.Event, Pull: w.pull(), Clock: w.Clock, Log: w.log,

@@ -106,3 +106,19 @@ func (p *Policy) NeedsAccounts() bool {
 	now, ok := p.current().(interface{ NeedsAccounts() bool })
 	return ok && now.NeedsAccounts()
 }
+
+// View is what a caller of the API may see, as the policy says: all accounts
+// where there is none, none where it can't tell. Refresh's errors.
+func (p *Policy) View(ctx context.Context, by asr.Actor) (asr.View, error) {
+	if err := p.Refresh(ctx); err != nil {
+		return nil, err
+	}
+	now := p.current()
+	if now == nil {
+		return asr.View{"*"}, nil
+	}
+	if says, ok := now.(interface{ View(by asr.Actor) asr.View }); ok {
+		return says.View(by), nil
+	}
+	return nil, nil
+}

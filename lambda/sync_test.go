@@ -139,6 +139,42 @@ func TestThePolicyIsLookedAtEveryMinute(t *testing.T) {
 	}
 }
 
+// viewing is a policy that says what callers see.
+type viewing struct {
+	enginetest.Always
+	view asr.View
+}
+
+func (v viewing) View(asr.Actor) asr.View { return v.view }
+
+// covers: A1, A5
+func TestWhatACallerSeesIsLookedUpAndNeverGuessed(t *testing.T) {
+	now := time.Now()
+	s := &source{}
+	p := &lambda.Policy{Source: s, Clock: func() time.Time { return now }, Parse: func(text []byte) (asr.Policy, error) {
+		switch string(text) {
+		case "broken":
+			return nil, &asr.Error{Code: asr.CodeBadInput, Message: "line 1"}
+		case "silent":
+			return enginetest.Always(asr.ModeAsk), nil
+		}
+		return viewing{enginetest.Always(asr.ModeAsk), asr.View{string(text)}}, nil
+	}}
+	for i, row := range []struct {
+		text string
+		err  error
+		want string // what is seen, or "error"
+	}{
+		{"", nil, "[*]"}, {"111111111111", nil, "[111111111111]"}, {"broken", nil, "error"}, {"222222222222", nil, "[222222222222]"}, {"222222222222", errors.New("AccessDenied"), "error"}, {"silent", nil, "[]"},
+	} {
+		now, s.text, s.tag, s.err = now.Add(time.Minute), row.text, fmt.Sprint(i), row.err
+		v, err := p.View(t.Context(), asr.Actor{})
+		if got := fmt.Sprint(v); (err != nil) != (row.want == "error") || err == nil && got != row.want {
+			t.Errorf("%q, %v: got %s, %v, want %s", row.text, row.err, got, err, row.want)
+		}
+	}
+}
+
 func TestMetricsAreLinesThatCloudWatchTakes(t *testing.T) {
 	w := newWorld(t, asr.ModeAuto)
 	w.execute(w.finding("f-1", "s"), 0)

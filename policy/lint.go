@@ -41,6 +41,7 @@ func Lint(p *Policy, c LintContext) []Problem {
 		l.controls = c.Controls()
 	}
 	l.exceptions(p)
+	l.callers(p)
 	for i := range p.Rules {
 		l.rule = &p.Rules[i]
 		l.reachable(p.Rules[:i])

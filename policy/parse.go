@@ -85,6 +85,7 @@ func (r *reader) file(text []byte) {
 				}
 			})
 		},
+		"callers": func(at string, n *yaml.Node) { p.Callers = append(p.Callers, r.callers(n, at)...) },
 		"exceptions": func(at string, n *yaml.Node) {
 			r.Items(n, at, func(at string, n *yaml.Node) { p.Exceptions = append(p.Exceptions, r.exception(n, at)) })
 		},

@@ -26,6 +26,7 @@ type Policy struct {
 	Exceptions []Exception          // tried before all rules
 	Windows    map[string]Window    // by name
 	Groups     map[string][]Pattern // of approvers, by name
+	Callers    []Caller             // who may use the API, for which accounts; none: everybody, for all
 	Limit      asr.Limits           // what holds for all runs
 
 	said map[string]Place // what may be said once only, by its field

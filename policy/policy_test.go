@@ -163,7 +163,7 @@ func TestABadPolicySaysWhereAndWhatToDo(t *testing.T) {
 		{"a list", "- version: 1\n", "p.yaml:1:1: fields are wanted", "NAME: VALUE"},
 		{"no version", "rules: []\n", "p.yaml:1:1: version: missing", "write version: 1"},
 		{"another version", "version: 2\n", `p.yaml:1:10: version: "2" is none of its values`, "use 1"},
-		{"an unknown field", "version: 1\nrule: []\n", "p.yaml:2:1: rule: unknown field", "use one of console_action, default, exceptions"},
+		{"an unknown field", "version: 1\nrule: []\n", "p.yaml:2:1: rule: unknown field", "use one of callers, console_action, default, exceptions"},
 		{"an unknown mode", "version: 1\ndefault: automatic\n", `p.yaml:2:10: default: "automatic" is none of its values`, "use off, observe, ask, auto"},
 		{"a mode of nothing", "version: 1\ndefault:\n", "p.yaml:2:9: default: a text is wanted", "remove the field"},
 		{"an unknown console action", "version: 1\nconsole_action: auto\n", `p.yaml:2:17: console_action: "auto" is none`, "use run, ask"},

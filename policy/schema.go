@@ -20,6 +20,7 @@ func Schema() []byte {
 		"limits":         described("What holds for all runs.", ref("limits")),
 		"windows":        described("When runs may begin, by name.", node{"type": "object", "additionalProperties": ref("window")}),
 		"groups":         described("Groups of approvers, by name: principals' ARNs, with * for any characters.", node{"type": "object", "additionalProperties": list(matching(principal))}),
+		"callers":        described("Who may use the API, for which accounts. Left out: everybody who may call it, for all.", node{"type": "array", "minItems": 1, "items": ref("caller")}),
 		"exceptions":     described("What is accepted for a time. Tried before all rules.", node{"type": "array", "items": ref("exception")}),
 		"rules":          described("Tried from the top: the first that matches decides.", node{"type": "array", "items": ref("rule")}),
 	}, "version").with(node{
@@ -32,6 +33,7 @@ func Schema() []byte {
 			"rule":      ruleSchema(),
 			"exception": exceptionSchema(),
 			"window":    windowSchema(),
+			"caller":    callerSchema(),
 			"limits":    limitsSchema(),
 		},
 	}), "", "  ")
@@ -129,6 +131,14 @@ func exceptionSchema() node {
 		"expires":  described("The last day on which it holds, in UTC: 2027-03-31.", node{"type": "string", "pattern": `^\d{4}-\d{2}-\d{2}$`}),
 		"match":    described("What is excepted.", ref("match").with(node{"minProperties": 1})),
 	}, "name", "reason", "owner", "expires", "match")
+}
+
+func callerSchema() node {
+	id := node{"anyOf": []node{matching(account), {"type": "integer", "minimum": 100000000000, "maximum": 999999999999}}}
+	return object(fields{
+		"who":      described("Groups, or principals' ARNs, with * for any characters.", ref("texts")),
+		"accounts": described(`Account ids, of 12 digits, in quotes, with * for any characters; "*" is all.`, list(id)),
+	}, "who", "accounts")
 }
 
 func windowSchema() node {

@@ -111,6 +111,7 @@ const whole = `{
   "limits": {"in_flight": {"all": 100, "region": 10}, "per_hour": {"all": 500, "region": 20}, "daily": "10%", "failures": {"number": 10, "share": "50%", "within": "2h"}, "retries": {"most": 3, "after": "2h"}},
   "windows": {"nights": {"days": ["mon", "tue"], "hours": ["22:00-06:00"], "zone": "Europe/Berlin", "freeze": ["2026-12-24", "2026-12-31..2027-01-01"]}},
   "groups": {"security": ["arn:aws:iam::*:user/sec-*"]},
+  "callers": [{"who": ["security"], "accounts": ["111111111111"]}],
   "exceptions": [{"name": "x", "reason": "r", "owner": "o", "evidence": "e", "expires": "2027-03-31", "match": {"controls": ["S3.2"]}}],
   "rules": [{
     "name": "a", "mode": "ask", "window": "nights", "approvers": ["security"], "need": 2, "four_eyes": true, "params": {"days": 400},
@@ -217,8 +218,8 @@ func TestTheSchemaHasTheParsersFieldsAndNoOthers(t *testing.T) {
 			t.Errorf("%s: %s", at.path, diff)
 		}
 	}
-	if levels != 12 {
-		t.Errorf("%d levels have fields, not 12: the policy, its limits and four of theirs, a window, an exception and its match, a rule and its match and not", levels)
+	if levels != 13 {
+		t.Errorf("%d levels have fields, not 13: the policy, its limits and four of theirs, a window, a caller, an exception and its match, a rule and its match and not", levels)
 	}
 }
 

@@ -162,20 +162,28 @@ func (r *reader) named(p *Policy) {
 				r.fail(w.Place, rule.field+".window", "there is no window "+quoted(w.Text), "declare it under windows")
 			}
 		}
-		var all []Pattern
-		for _, a := range rule.Approvers {
-			group, ok := p.Groups[a.Text]
-			switch {
-			case ok:
-				all = append(all, group...)
-				continue
-			case !principal.MatchString(a.Text):
-				r.fail(a.Place, rule.field+".approvers", "there is no group "+quoted(a.Text), "declare it under groups, or write the principal's ARN")
-			}
-			all = append(all, a)
-		}
-		rule.Approvers = all
+		rule.Approvers = r.members(p, rule.Approvers, rule.field+".approvers")
 	}
+	for i := range p.Callers {
+		c := &p.Callers[i]
+		c.Who = r.members(p, c.Who, c.field+".who")
+	}
+}
+
+// members are principals' ARNs, and those in the groups that are named.
+func (r *reader) members(p *Policy, named []Pattern, at string) (all []Pattern) {
+	for _, a := range named {
+		group, ok := p.Groups[a.Text]
+		switch {
+		case ok:
+			all = append(all, group...)
+			continue
+		case a.Text != "" && !principal.MatchString(a.Text):
+			r.fail(a.Place, at, "there is no group "+quoted(a.Text), "declare it under groups, or write the principal's ARN")
+		}
+		all = append(all, a)
+	}
+	return all
 }
 
 // principal is the ARN of one, or a pattern of such.

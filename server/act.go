@@ -31,7 +31,7 @@ type Reason struct {
 	Reason string `json:"reason"`
 }
 
-func (a *api) request(r *http.Request, by asr.Actor) (any, error) {
+func (a *api) request(r *http.Request, by caller) (any, error) {
 	var w Wish
 	if err := read(r, &w); err != nil {
 		return nil, err
@@ -40,7 +40,7 @@ func (a *api) request(r *http.Request, by asr.Actor) (any, error) {
 		return nil, &asr.Error{Code: asr.CodeBadInput, Message: "a run is for a finding, or for a control and a resource", Do: "send either finding, or control with resource"}
 	}
 	run, err := a.Engine.Request(r.Context(), asr.Ask{
-		Actor: by, Finding: w.Finding, Control: w.Control, Resource: asr.Resource{ID: w.Resource}, Account: w.Account, Region: w.Region,
+		Actor: by.Actor, Sees: by.view.Sees, Finding: w.Finding, Control: w.Control, Resource: asr.Resource{ID: w.Resource}, Account: w.Account, Region: w.Region,
 		Params: w.Params, PlanOnly: w.PlanOnly, Hash: w.Hash,
 	})
 	return a.driven(r, run, err)
@@ -54,42 +54,42 @@ func (a *api) driven(r *http.Request, run asr.Run, err error) (any, error) {
 	return run, err
 }
 
-func (a *api) approve(r *http.Request, by asr.Actor) (any, error) {
+func (a *api) approve(r *http.Request, by caller) (any, error) {
 	var said Answer
 	if err := read(r, &said); err != nil {
 		return nil, err
 	}
-	run, err := a.Engine.Approve(r.Context(), r.PathValue("id"), said.Hash, by, said.Note)
+	run, err := a.Engine.Approve(r.Context(), r.PathValue("id"), said.Hash, by.Actor, said.Note)
 	return a.driven(r, run, err)
 }
 
-func (a *api) reject(r *http.Request, by asr.Actor) (any, error) {
+func (a *api) reject(r *http.Request, by caller) (any, error) {
 	var said Answer
 	if err := read(r, &said); err != nil {
 		return nil, err
 	}
-	return a.Engine.Reject(r.Context(), r.PathValue("id"), by, said.Note)
+	return a.Engine.Reject(r.Context(), r.PathValue("id"), by.Actor, said.Note)
 }
 
-func (a *api) cancel(r *http.Request, by asr.Actor) (any, error) {
+func (a *api) cancel(r *http.Request, by caller) (any, error) {
 	var said Answer
 	if err := read(r, &said); err != nil {
 		return nil, err
 	}
-	return a.Engine.Cancel(r.Context(), r.PathValue("id"), by, said.Note)
+	return a.Engine.Cancel(r.Context(), r.PathValue("id"), by.Actor, said.Note)
 }
 
-func (a *api) revert(r *http.Request, by asr.Actor) (any, error) {
+func (a *api) revert(r *http.Request, by caller) (any, error) {
 	var said Answer
 	if err := read(r, &said); err != nil {
 		return nil, err
 	}
-	run, err := a.Engine.Revert(r.Context(), r.PathValue("id"), by, said.Force)
+	run, err := a.Engine.Revert(r.Context(), r.PathValue("id"), by.Actor, said.Force)
 	return a.driven(r, run, err)
 }
 
 // audit is what the last look at the audit log found, as it was kept.
-func (a *api) audit(r *http.Request, _ asr.Actor) (any, error) {
+func (a *api) audit(r *http.Request, _ caller) (any, error) {
 	if a.Audited == "" {
 		return nil, &asr.Error{Code: asr.CodeNotFound, Message: "the audit log is not looked at here", Do: "asr audit verify"}
 	}
@@ -100,17 +100,17 @@ func (a *api) audit(r *http.Request, _ asr.Actor) (any, error) {
 	return json.RawMessage(text), err
 }
 
-func (a *api) killSwitch(r *http.Request, _ asr.Actor) (any, error) {
+func (a *api) killSwitch(r *http.Request, _ caller) (any, error) {
 	reason, err := a.Store.Setting(r.Context(), asr.KillSwitch)
 	return Reason{reason}, err
 }
 
-func (a *api) kill(r *http.Request, by asr.Actor) (any, error) {
+func (a *api) kill(r *http.Request, by caller) (any, error) {
 	var why Reason
 	if err := read(r, &why); err != nil {
 		return nil, err
 	}
-	return why, a.Engine.Kill(r.Context(), by, why.Reason)
+	return why, a.Engine.Kill(r.Context(), by.Actor, why.Reason)
 }
 
 // Resuming lets a control begin again, or all, after too many runs have failed.
@@ -119,11 +119,11 @@ type Resuming struct {
 	Why   string `json:"why"`
 }
 
-func (a *api) limits(r *http.Request, _ asr.Actor) (any, error) {
+func (a *api) limits(r *http.Request, _ caller) (any, error) {
 	return a.Engine.Standings(r.Context())
 }
 
-func (a *api) resume(r *http.Request, by asr.Actor) (any, error) {
+func (a *api) resume(r *http.Request, by caller) (any, error) {
 	var what Resuming
 	if err := read(r, &what); err != nil {
 		return nil, err
@@ -132,5 +132,5 @@ func (a *api) resume(r *http.Request, by asr.Actor) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return what, a.Engine.Resume(r.Context(), scope, by, what.Why)
+	return what, a.Engine.Resume(r.Context(), scope, by.Actor, what.Why)
 }

@@ -22,15 +22,15 @@ type Outcome struct {
 }
 
 // look shows the runs of a problem; it changes nothing.
-func (a *api) look(r *http.Request, by asr.Actor) (any, error) {
+func (a *api) look(r *http.Request, by caller) (any, error) {
 	var p asr.Problem
 	if err := read(r, &p); err != nil {
 		return nil, err
 	}
-	return a.Engine.Look(r.Context(), p, by, nil)
+	return a.Engine.Look(r.Context(), p, by.Actor, by.seesRun)
 }
 
-func (a *api) approveAll(r *http.Request, by asr.Actor) (any, error) {
+func (a *api) approveAll(r *http.Request, by caller) (any, error) {
 	out, err := a.answer(r, by, true)
 	if err != nil {
 		return nil, err
@@ -47,13 +47,13 @@ func (a *api) approveAll(r *http.Request, by asr.Actor) (any, error) {
 	return out, nil
 }
 
-func (a *api) rejectAll(r *http.Request, by asr.Actor) (any, error) { return a.answer(r, by, false) }
+func (a *api) rejectAll(r *http.Request, by caller) (any, error) { return a.answer(r, by, false) }
 
-func (a *api) answer(r *http.Request, by asr.Actor, yes bool) (Outcome, error) {
+func (a *api) answer(r *http.Request, by caller, yes bool) (Outcome, error) {
 	var v Verdict
 	if err := read(r, &v); err != nil {
 		return Outcome{}, err
 	}
-	done, err := a.Engine.Answer(r.Context(), asr.Verdict{Problem: v.Problem, Runs: v.Runs, Digest: v.Digest, Note: v.Note, Approve: yes, By: by}, nil)
+	done, err := a.Engine.Answer(r.Context(), asr.Verdict{Problem: v.Problem, Runs: v.Runs, Digest: v.Digest, Note: v.Note, Approve: yes, By: by.Actor}, by.seesRun)
 	return Outcome{Answered: done}, err
 }

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -25,6 +26,9 @@ type Config struct {
 	Who    func(*http.Request) (asr.Actor, error)      // the verified caller
 	Drive  func(ctx context.Context, run string) error // sees that a run is driven; nil: somebody else does
 	Log    *slog.Logger                                // nil: silent
+
+	// View is which accounts a caller may know of and act in; nil: all.
+	View func(ctx context.Context, by asr.Actor) (asr.View, error)
 
 	Audited string // the setting in which the last look at the audit log is kept; "": none is taken
 }
@@ -46,30 +50,30 @@ func New(c Config) http.Handler {
 	}
 	a := &api{c}
 	m := http.NewServeMux()
-	for pattern, h := range map[string]func(*http.Request, asr.Actor) (any, error){
+	for pattern, h := range map[string]handler{
 		"GET /v1/whoami":             a.whoami,
-		"GET /v1/findings":           a.findings,
-		"GET /v1/finding":            a.finding,
-		"GET /v1/runs":               a.runs,
-		"POST /v1/runs":              a.request,
-		"GET /v1/runs/{id}":          a.run,
-		"POST /v1/runs/{id}/approve": a.approve,
-		"POST /v1/runs/{id}/reject":  a.reject,
-		"POST /v1/runs/{id}/cancel":  a.cancel,
-		"POST /v1/runs/{id}/revert":  a.revert,
-		"POST /v1/problem":           a.look,
-		"POST /v1/problem/approve":   a.approveAll,
-		"POST /v1/problem/reject":    a.rejectAll,
-		"GET /v1/audit":              a.audit,
-		"GET /v1/limits":             a.limits,
-		"POST /v1/limits/resume":     a.resume,
-		"GET /v1/kill-switch":        a.killSwitch,
-		"PUT /v1/kill-switch":        a.kill,
+		"GET /v1/findings":           a.viewed(a.findings),
+		"GET /v1/finding":            a.viewed(a.finding),
+		"GET /v1/runs":               a.viewed(a.runs),
+		"POST /v1/runs":              a.viewed(a.request),
+		"GET /v1/runs/{id}":          a.viewed(a.run),
+		"POST /v1/runs/{id}/approve": a.ofRun(a.approve),
+		"POST /v1/runs/{id}/reject":  a.ofRun(a.reject),
+		"POST /v1/runs/{id}/cancel":  a.ofRun(a.cancel),
+		"POST /v1/runs/{id}/revert":  a.ofRun(a.revert),
+		"POST /v1/problem":           a.viewed(a.look),
+		"POST /v1/problem/approve":   a.viewed(a.approveAll),
+		"POST /v1/problem/reject":    a.viewed(a.rejectAll),
+		"GET /v1/audit":              a.everywhere(a.audit),
+		"GET /v1/limits":             a.everywhere(a.limits),
+		"POST /v1/limits/resume":     a.everywhere(a.resume),
+		"GET /v1/kill-switch":        a.viewed(a.killSwitch),
+		"PUT /v1/kill-switch":        a.everywhere(a.kill),
 	} {
 		m.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) { a.serve(w, r, h) })
 	}
 	m.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		a.serve(w, r, func(*http.Request, asr.Actor) (any, error) {
+		a.serve(w, r, func(*http.Request, caller) (any, error) {
 			return nil, &asr.Error{Code: asr.CodeNotFound, Message: "there is no " + r.Method + " " + r.URL.Path, Do: "see the list of the API's paths in the documentation"}
 		})
 	})
@@ -77,13 +81,13 @@ func New(c Config) http.Handler {
 }
 
 // serve finds out who calls, asks, and answers.
-func (a *api) serve(w http.ResponseWriter, r *http.Request, h func(*http.Request, asr.Actor) (any, error)) {
+func (a *api) serve(w http.ResponseWriter, r *http.Request, h handler) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 	by, err := a.Who(r)
 	var out any
 	var doc []byte
 	if err == nil {
-		out, err = h(r, by)
+		out, err = h(r, caller{Actor: by})
 	}
 	if err == nil {
 		doc, err = json.Marshal(out) // a setting may hold what is no JSON
@@ -125,7 +129,7 @@ func failure(err error) (int, any) {
 	return status, &asr.Error{Code: code, Message: err.Error(), Do: do}
 }
 
-func (a *api) whoami(_ *http.Request, by asr.Actor) (any, error) { return by, nil }
+func (a *api) whoami(_ *http.Request, by caller) (any, error) { return by.Actor, nil }
 
 // Page is a part of a list; Next is the cursor of what follows, "" at its end.
 type Page[T any] struct {
@@ -133,7 +137,7 @@ type Page[T any] struct {
 	Next  string `json:"next,omitempty"`
 }
 
-func (a *api) findings(r *http.Request, _ asr.Actor) (any, error) {
+func (a *api) findings(r *http.Request, by caller) (any, error) {
 	q, err := query(r, "account", "region", "control", "severity", "resource", "outcome", "cursor", "limit")
 	if err != nil {
 		return nil, err
@@ -149,20 +153,18 @@ func (a *api) findings(r *http.Request, _ asr.Actor) (any, error) {
 		}
 		fq.Outcomes = append(fq.Outcomes, asr.Outcome(o))
 	}
-	all, next, err := a.Store.Findings(r.Context(), fq)
-	return Page[asr.Finding]{Items: all, Next: next}, err
+	return a.seenFindings(r.Context(), by, fq)
 }
 
-func (a *api) finding(r *http.Request, _ asr.Actor) (any, error) {
+func (a *api) finding(r *http.Request, by caller) (any, error) {
 	q, err := query(r, "id")
 	if err != nil {
 		return nil, err
 	}
-	f, err := a.Store.Finding(r.Context(), q.Get("id"))
-	return f, err
+	return a.seenFinding(r.Context(), by, q.Get("id"))
 }
 
-func (a *api) runs(r *http.Request, _ asr.Actor) (any, error) {
+func (a *api) runs(r *http.Request, by caller) (any, error) {
 	q, err := query(r, "account", "control", "resource", "finding", "state", "cursor", "limit")
 	if err != nil {
 		return nil, err
@@ -178,8 +180,7 @@ func (a *api) runs(r *http.Request, _ asr.Actor) (any, error) {
 		}
 		rq.States = append(rq.States, asr.State(s))
 	}
-	all, next, err := a.Store.Runs(r.Context(), rq)
-	return Page[asr.Run]{Items: all, Next: next}, err
+	return a.seenRuns(r.Context(), by, rq)
 }
 
 // Detail is all that is known of a run.
@@ -189,10 +190,10 @@ type Detail struct {
 	Calls   []asr.APICall `json:"calls"`
 }
 
-func (a *api) run(r *http.Request, _ asr.Actor) (any, error) {
+func (a *api) run(r *http.Request, by caller) (any, error) {
 	var d Detail
 	var err error
-	if d.Run, err = a.Store.Run(r.Context(), r.PathValue("id")); err != nil {
+	if d.Run, err = a.seenRun(r.Context(), by, r.PathValue("id")); err != nil {
 		return nil, err
 	}
 	if d.Records, err = a.Store.Records(r.Context(), d.Run.ID); err != nil {
@@ -209,7 +210,7 @@ func query(r *http.Request, names ...string) (url.Values, error) {
 	if err != nil {
 		return nil, &asr.Error{Code: asr.CodeBadInput, Message: "the query can't be read", Do: "escape its values", Err: err}
 	}
-	for name := range q {
+	for _, name := range slices.Sorted(maps.Keys(q)) { // the same mistake each time
 		if !slices.Contains(names, name) {
 			return nil, unknown("parameter", name)
 		}
