@@ -100,6 +100,7 @@ func FuzzLocate(f *testing.F) {
 		}
 		f.Add("111111111111", "cn-north-1", "aws-global", id, 0)
 		f.Add("1", "", "eu-west-1", id, 1)
+		f.Add("111111111111", "evil.example/x", "", id, 4)
 	}
 	f.Fuzz(func(t *testing.T, account, region, there, id string, which int) {
 		spec := specs[uint(which)%uint(len(specs))]
@@ -108,7 +109,7 @@ func FuzzLocate(f *testing.F) {
 			explained(t, err, asr.CodeBadTarget)
 			return
 		}
-		if got.Account != account || got.Region != "" && asr.Partition(got.Region) != got.Partition {
+		if strings.ContainsAny(got.Region, "./:@ \n") || got.Account != account || got.Region != "" && asr.Partition(got.Region) != got.Partition {
 			t.Fatalf("%q of %q in %q became %+v", id, account, region, got)
 		}
 		if again, err := spec.Locate(got.Account, got.Region, asr.Resource{ID: got.ID}); err != nil || again != got {

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Target is what a remediation works on: a resource, or a setting of an
@@ -136,12 +138,18 @@ func (s Spec) Locate(account, region string, r Resource) (Target, error) {
 	if !accountID.MatchString(account) {
 		return t, &Error{Code: CodeBadTarget, Message: fmt.Sprintf("%q is no AWS account id", account), Do: "an account has 12 digits: correct it where it comes from"}
 	}
+	if !regionWord.MatchString(region) {
+		return t, &Error{Code: CodeBadTarget, Message: fmt.Sprintf("%.60q is no AWS Region", region), Do: "name one such as eu-west-1"}
+	}
 	if s.Scope != ScopeResource {
 		if s.Scope == ScopeAccount {
 			t.Region = Home(t.Partition)
 		}
 		t.ID = "AWS::::Account:" + account
 		return t, nil
+	}
+	if len(r.ID) > longestID || !utf8.ValidString(r.ID) || strings.ContainsFunc(r.ID, unicode.IsControl) { // Security Hub's limit; no service has such names
+		return t, &Error{Code: CodeBadTarget, Message: fmt.Sprintf("%.120q is no name of a resource: it is too long, or holds control characters", r.ID), Do: "name the resource by its ARN"}
 	}
 	patterns := s.patterns
 	if patterns == nil {
@@ -182,6 +190,11 @@ func (s Spec) accept(t, found Target) (Target, error) {
 	t.ID = t.Expand(s.Resources[0])
 	return t, nil
 }
+
+const longestID = 4 * 2048 // bytes of 2,048 characters
+
+// regionWord is what a Region's name, which becomes part of a host's, is made of.
+var regionWord = regexp.MustCompile(`^[a-z0-9-]*$`)
 
 var accountID = regexp.MustCompile(`^\d{12}$`)
 
