@@ -117,14 +117,17 @@ func (a *app) printDetail(d server.Detail) {
 	a.table([]string{"#", "AT", "EVENT", "REASON", "ACTOR", "HASH"}, rows)
 	a.line("\nAWS calls")
 	rows = nil
+	made := map[string]int{}
 	for _, c := range d.Calls {
 		kind := "read"
 		if c.Write {
 			kind = "write"
 		}
+		made[kind]++
 		rows = append(rows, []string{c.At.Format("15:04:05.000"), kind, c.Action, c.Account, c.Region, c.Error, c.Took.Round(time.Millisecond).String()})
 	}
 	a.table([]string{"AT", "KIND", "ACTION", "ACCOUNT", "REGION", "ERROR", "TOOK"}, rows)
+	a.line("%d calls: %d that read, %d that write", len(d.Calls), made["read"], made["write"])
 }
 
 func runsWatch(a *app) *cobra.Command {
