@@ -40,6 +40,7 @@ var may = map[string][]string{
 	"rehearsal":   {"*"},
 	"notify":      {"remedy"},
 	"cmd":         {"*"},
+	"bench":       {"audit", "sqlite", "vault"},
 }
 
 func TestArrowsPointTowardsTheDomain(t *testing.T) {
