@@ -43,6 +43,7 @@ var may = map[string][]string{
 	"notify":      {"remedy"},
 	"bench":       {"*"},
 	"cmd":         {"*"},
+	"bench":       {"audit", "sqlite", "vault"},
 }
 
 func TestArrowsPointTowardsTheDomain(t *testing.T) {
