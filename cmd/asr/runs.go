@@ -117,14 +117,17 @@ func (a *app) printDetail(d server.Detail) {
 	a.table([]string{"#", "AT", "EVENT", "REASON", "ACTOR", "HASH"}, rows)
 	fmt.Fprintln(a.out, "\nAWS calls")
 	rows = nil
+	made := map[string]int{}
 	for _, c := range d.Calls {
 		kind := "read"
 		if c.Write {
 			kind = "write"
 		}
+		made[kind]++
 		rows = append(rows, []string{c.At.Format("15:04:05.000"), kind, c.Action, c.Account, c.Region, c.Error, c.Took.Round(time.Millisecond).String()})
 	}
 	a.table([]string{"AT", "KIND", "ACTION", "ACCOUNT", "REGION", "ERROR", "TOOK"}, rows)
+	fmt.Fprintf(a.out, "%d calls: %d that read, %d that write\n", len(d.Calls), made["read"], made["write"])
 }
 
 func runsWatch(a *app) *cobra.Command {
