@@ -101,8 +101,9 @@ rehearse: venv ## Deploy the templates into the emulator, send an event, and see
 	@go run ./cmd/rehearse
 
 .PHONY: bench
-bench: ## Measure speed and size, with the limits beside
-	@go run ./bench
+bench: ## Measure speed and size, with the limits beside, into docs/dev/performance.md (QUICK=1: no million findings)
+	@go build -o bin/bench ./bench
+	@bin/bench -write docs/dev/performance.md $(if $(QUICK),-quick)
 
 .PHONY: scale
 scale: ## Simulate backlogs under limits: the tables and the picture of docs/deploy/scale.md

@@ -42,25 +42,34 @@ func parts() []part {
 
 func main() {
 	if len(os.Args) == 2 && os.Args[1] == idle {
-		if err := serveNothing(context.Background()); err != nil {
-			fmt.Fprintln(os.Stderr, "bench:", err)
-			os.Exit(1)
-		}
-		return
+		exit(serveNothing(context.Background()))
 	}
-	quick := flag.Bool("quick", false, "leave out what takes minutes: a million findings")
-	only := flag.String("only", "", "only this part")
-	profile := flag.String("profile", "", "write a CPU profile of it to this file")
+	var w what
+	flag.BoolVar(&w.quick, "quick", false, "leave out what takes minutes: a million findings")
+	flag.StringVar(&w.only, "only", "", "only this part")
+	flag.StringVar(&w.page, "write", "", "write the figures into this page")
+	profile := flag.String("profile", "", "write a CPU profile to this file")
 	flag.Parse()
 	stop, err := profiled(*profile)
 	if err == nil {
-		err = run(context.Background(), *quick, *only)
+		err = run(context.Background(), w)
 		stop()
 	}
+	exit(err)
+}
+
+func exit(err error) {
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
+	os.Exit(0)
+}
+
+// what is to be measured, and the page that it is written into.
+type what struct {
+	quick      bool
+	only, page string
 }
 
 // profiled writes a CPU profile until stop is called, if there is a file for it.
@@ -78,14 +87,17 @@ func profiled(file string) (stop func(), err error) {
 	}, pprof.StartCPUProfile(f)
 }
 
-func run(ctx context.Context, quick bool, only string) error {
+func run(ctx context.Context, w what) error {
 	var rows []row
 	for _, p := range parts() {
-		if p.slow && quick || only != "" && p.name != only {
+		if p.slow && w.quick || w.only != "" && p.name != w.only {
 			continue
 		}
 		fmt.Fprintln(os.Stderr, "measuring", p.name, "…")
 		measured, err := p.measure(ctx)
+		if err == nil && w.page != "" {
+			err = write(w.page, p.name, measured)
+		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", p.name, err)
 		}
@@ -94,15 +106,39 @@ func run(ctx context.Context, quick bool, only string) error {
 	return table(rows)
 }
 
+// write puts the figures into the page, between the comments that name them.
+func write(page, name string, rows []row) error {
+	text, err := os.ReadFile(page)
+	if err != nil {
+		return err
+	}
+	begin, end := "<!-- "+name+" -->\n", "<!-- end -->"
+	before, rest, ok := strings.Cut(string(text), begin)
+	_, after, closed := strings.Cut(rest, end)
+	if !ok || !closed {
+		return fmt.Errorf("%s has no place for %s", page, name)
+	}
+	var b strings.Builder
+	b.WriteString(before + begin + "| What | Value | Limit |\n|---|--:|--:|\n")
+	for _, r := range rows {
+		fmt.Fprintf(&b, "| %s | %s | %s |\n", r.what, r.number(r.value), r.limit())
+	}
+	b.WriteString(end + after)
+	return os.WriteFile(page, []byte(b.String()), 0o644) //nolint:gosec // a page of the documentation
+}
+
+// table prints the figures. The error says which limits are missed.
 func table(rows []row) error {
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(w, "what\tvalue\tlimit\t")
 	var broken error
 	for _, r := range rows {
-		fmt.Fprintf(w, "%s\t%s\t%s\t\n", r.what, r.number(r.value), r.limit())
+		note := ""
 		if !r.kept() {
+			note = "  missed"
 			broken = errors.Join(broken, fmt.Errorf("%s: %s, and the limit is %s", r.what, r.number(r.value), r.limit()))
 		}
+		fmt.Fprintf(w, "%s\t%s\t%s%s\t\n", r.what, r.number(r.value), r.limit(), note)
 	}
 	return errors.Join(w.Flush(), broken)
 }

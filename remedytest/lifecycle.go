@@ -119,13 +119,14 @@ type cycleRun[P, S any] struct {
 	unit remedy.Unit[P, S]
 	c    Case
 	view json.RawMessage // before the fix
+	look int             // the calls that it takes to look once
 }
 
 // plan checks the plan, and that its making wrote nothing.
 func (x *cycleRun[P, S]) plan() asr.Plan {
 	x.t.Helper()
 	used := x.acct.uses()
-	r := x.drive(x.request(true))
+	r := x.looking(true)
 	if r.Plan == nil {
 		x.t.Fatalf("%s: no plan: %s %+v", x.c.Name, r.State, r.Error)
 	}
@@ -286,7 +287,7 @@ func (x *cycleRun[P, S]) fix(plan asr.Plan) asr.Run {
 // again checks that there is nothing left to do.
 func (x *cycleRun[P, S]) again() {
 	x.t.Helper()
-	if r := x.drive(x.request(false)); r.State != asr.StateNothingToDo {
+	if r := x.looking(false); r.State != asr.StateNothingToDo {
 		x.t.Errorf("%s: a second run ended %s, want nothing_to_do: %v %+v", x.c.Name, r.State, r.Plan, r.Error)
 	}
 }
@@ -377,7 +378,9 @@ func (x *cycleRun[P, S]) foreign(plan asr.Plan) {
 		return
 	}
 	ctx := x.t.Context()
+	before := x.acct.uses()
 	fixed := x.drive(x.request(false))
+	x.thrifty(fixed, since(before, x.acct.uses()))
 	x.c.Foreign()
 	if _, err := x.h.Engine.Revert(ctx, fixed.ID, Actor, false); err != nil {
 		x.t.Fatalf("%s: undo of what somebody changed: %v", x.c.Name, err)
