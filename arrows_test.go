@@ -43,7 +43,6 @@ var may = map[string][]string{
 	"notify":      {"remedy"},
 	"bench":       {"*"},
 	"cmd":         {"*"},
-	"bench":       {"audit", "sqlite", "vault"},
 }
 
 func TestArrowsPointTowardsTheDomain(t *testing.T) {
