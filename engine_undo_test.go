@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"time"
 
 	"example.com/asr"
 )
@@ -103,6 +104,46 @@ func TestWhatALaterRunWentOnFromIsUndoneLast(t *testing.T) {
 	first, second := w.fix("f1", "T.1").ID, w.fix("f2", "T.2").ID
 	_, err := w.engine.Revert(t.Context(), first, ada, false)
 	if asr.Classify(err) != asr.CodeConflict || !strings.Contains(asr.Advice(err), second) {
+		t.Errorf("undone out of order: %v", err)
+	}
+	w.expect(w.revert(second, false), asr.StateReverted)
+	w.expect(w.revert(first, false), asr.StateReverted)
+	if got := c.get("r" + account); got["level"] != nil {
+		t.Errorf("the resource is %v", got)
+	}
+}
+
+// The first one's undo would find the path as it was before the first, and
+// then the second's puts back what the first made.
+func TestAnUndoWaitsForThatOfALaterRun(t *testing.T) {
+	c := newCloud(map[string]map[string]any{"r" + account: {"name": "r"}})
+	w := newWorld(t, auto, c.unit("test-level", map[string]string{"T.1": `{"level":1}`, "T.2": `{"level":2}`}))
+	first, second := w.fix("f1", "T.1").ID, w.fix("f2", "T.2").ID
+	if _, err := w.engine.Revert(t.Context(), second, ada, false); err != nil {
+		t.Fatal(err)
+	}
+	for w.run(second).State.Open() {
+		if _, err := w.engine.Revert(t.Context(), first, ada, false); asr.Classify(err) != asr.CodeConflict || !strings.Contains(asr.Advice(err), "wait") {
+			t.Fatalf("while the later run is %s: %v (%s)", w.run(second).State, err, asr.Advice(err))
+		}
+		next, err := w.engine.Step(t.Context(), second)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.jump(next.After)
+	}
+	w.expect(w.revert(first, false), asr.StateReverted)
+}
+
+// Runs are carried out in another order than they came in.
+func TestTheLaterRunIsTheOneThatWasCarriedOutLater(t *testing.T) {
+	c := newCloud(map[string]map[string]any{"r" + account: {"name": "r"}})
+	w := newWorld(t, auto, c.unit("test-level", map[string]string{"T.1": `{"level":1}`, "T.2": `{"level":2}`}))
+	second := w.ingest(w.finding("f2", "T.2", "r")).Runs[0]
+	w.jump(time.Second)
+	first := w.fix("f1", "T.1").ID
+	w.expect(w.drive(second), asr.StateVerified)
+	if _, err := w.engine.Revert(t.Context(), first, ada, false); asr.Classify(err) != asr.CodeConflict || !strings.Contains(asr.Advice(err), second) {
 		t.Errorf("undone out of order: %v", err)
 	}
 	w.expect(w.revert(second, false), asr.StateReverted)

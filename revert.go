@@ -42,20 +42,27 @@ func (e *Engine) Revert(ctx context.Context, id string, by Actor, force bool) (R
 
 // buildsOn refuses to put back what a later run has gone on from: a path that
 // both changed may read as it did before the first, though it is the second's.
+// What a later run went on from stands in its plan: a run whose plan is older
+// was planned anew if another one changed the same path first.
 func (e *Engine) buildsOn(ctx context.Context, r *Run, back []Change) error {
-	q := RunQuery{States: []State{StateVerified, StatePartly, StateApplying, StateSettling}, Account: r.Target.Account}
+	q := RunQuery{
+		States:  []State{StateVerified, StatePartly, StateApplying, StateSettling, StateReverting, StateRevertSettle},
+		Account: r.Target.Account, Resource: r.Target.ID,
+	}
 	for {
 		runs, next, err := e.c.Store.Runs(ctx, q)
 		if err != nil {
 			return err
 		}
 		for _, later := range runs {
-			if later.CreatedAt.Before(r.CreatedAt) {
-				return nil
+			if later.ID == r.ID || later.Plan == nil || !later.Plan.MadeAt.After(r.Plan.MadeAt) || !overlaps(later, *r, back) {
+				continue
 			}
-			if later.ID != r.ID && later.Plan != nil && overlaps(later, *r, back) {
-				return &Error{Code: CodeConflict, Message: "run " + later.ID + " went on from what this run did", Do: "asr revert " + later.ID + " first"}
+			do := "asr revert " + later.ID + " first"
+			if later.State == StateReverting || later.State == StateRevertSettle {
+				do = "wait until its undo has ended, then try again"
 			}
+			return &Error{Code: CodeConflict, Message: "run " + later.ID + " went on from what this run did", Do: do}
 		}
 		if q.Cursor = next; next == "" {
 			return nil
