@@ -43,7 +43,7 @@ type world struct {
 
 const (
 	haste   = 200             // so much faster than ours the product's clock goes: what it waits for comes sooner
-	silence = 4 * time.Second // after which its clients take a call for lost
+	silence = 3 * time.Second // after which its clients take a call for lost
 )
 
 func (w *world) now() time.Time { return w.began.Add(haste * time.Since(w.began)) }
@@ -91,7 +91,7 @@ func (w *world) wire(t *testing.T, patience time.Duration) (err error) {
 		Store: w.store, Remediations: catalog.All(through.Dial), Matcher: book, Vault: w.vault, Policy: enginetest.Always(asr.ModeAuto), Clock: w.now,
 	})
 	w.pool = worker.New(worker.Config{
-		Engine: w.engine, Store: w.store, Reporter: securityhub.NewReporter(hub), Workers: 16, Lease: 2 * time.Minute * haste, Poll: 50 * time.Millisecond, Clock: w.now,
+		Engine: w.engine, Store: w.store, Reporter: securityhub.NewReporter(hub), Workers: 32, Lease: 2 * time.Minute * haste, Poll: 50 * time.Millisecond, Clock: w.now,
 	})
 	w.api = securityhub.NewAPI(hub)
 	return nil
