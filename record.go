@@ -29,8 +29,9 @@ func ParseRecord(doc []byte) (r Record, err error) {
 
 // reader reads a plain document from its start; ok is false as soon as it isn't.
 type reader struct {
-	rest []byte
-	ok   bool
+	rest  []byte
+	ok    bool
+	whole string // the document, where texts are wanted
 }
 
 func (p *reader) skip(text string) bool {
@@ -43,18 +44,28 @@ func (p *reader) skip(text string) bool {
 
 func (p *reader) want(text string) { p.ok = p.skip(text) && p.ok }
 
-// text is a string of printable ASCII that no encoder escapes.
-func (p *reader) text(name string) string {
+// raw is a string of printable ASCII that no encoder escapes.
+func (p *reader) raw(name string) []byte {
 	p.want(name)
 	p.want(`"`)
 	i := bytes.IndexByte(p.rest, '"')
 	if i < 0 || !unescaped(p.rest[:i]) {
 		p.ok = false
-		return ""
+		return nil
 	}
-	s := string(p.rest[:i])
+	s := p.rest[:i]
 	p.rest = p.rest[i+1:]
 	return s
+}
+
+// text is the same as a part of the whole document, which costs no memory.
+func (p *reader) text(name string) string {
+	s := p.raw(name)
+	end := len(p.whole) - len(p.rest) - 1 // before the quote
+	if !p.ok {
+		return ""
+	}
+	return p.whole[end-len(s) : end]
 }
 
 func unescaped[T string | []byte](s T) bool {
@@ -67,7 +78,7 @@ func unescaped[T string | []byte](s T) bool {
 }
 
 func parsePlain(doc []byte) (r Record, ok bool) {
-	p := &reader{doc, true}
+	p := &reader{doc, true, string(doc)}
 	r.Subject = p.text(`{"subject":`)
 	p.want(`,"seq":`)
 	end := bytes.IndexByte(p.rest, ',')
@@ -97,7 +108,7 @@ func parsePlain(doc []byte) (r Record, ok bool) {
 		}
 	}
 	if p.skip(`,"detail":`) {
-		v := &reader{p.rest, true}
+		v := &reader{p.rest, true, ""}
 		if v.value(0); !v.ok {
 			return r, false
 		}
@@ -116,7 +127,7 @@ func (p *reader) value(depth int) {
 	case depth > 100 || len(p.rest) == 0:
 		p.ok = false
 	case p.rest[0] == '"':
-		p.text("")
+		p.raw("")
 	case p.rest[0] == '{':
 		p.object(depth)
 	case p.rest[0] == '[':
@@ -138,11 +149,12 @@ func (p *reader) object(depth int) {
 	if p.skip("{}") {
 		return
 	}
-	last, first := "", true
+	var last []byte
+	first := true
 	for p.want("{"); p.ok; p.want(",") {
-		name := p.text("")
+		name := p.raw("")
 		p.want(":")
-		if !first && name <= last {
+		if !first && bytes.Compare(name, last) <= 0 {
 			p.ok = false
 		}
 		if last, first = name, false; !p.ok {
@@ -192,7 +204,7 @@ func (r *Record) plainDoc(b []byte) (doc []byte, ok bool) {
 		b = append(append(append(b, `,"reason":"`...), r.Reason...), '"')
 	}
 	if len(r.Detail) > 0 {
-		p := &reader{r.Detail, true}
+		p := &reader{r.Detail, true, ""}
 		if p.value(0); !p.ok || len(p.rest) > 0 || string(r.Detail) == "null" {
 			return nil, false
 		}

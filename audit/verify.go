@@ -78,9 +78,8 @@ func (v *verification) chains(ctx context.Context, heads headList) error {
 	for i := range parts {
 		parts[i] = verification{store: v.store, marks: v.marks}
 		wg.Go(func() {
-			for _, h := range heads[i*len(heads)/len(parts) : (i+1)*len(heads)/len(parts)] {
-				if err := parts[i].chain(ctx, h); err != nil {
-					errs[i] = fmt.Errorf("verify %s: %w", h.subject, err)
+			for some := range slices.Chunk(heads[i*len(heads)/len(parts):(i+1)*len(heads)/len(parts)], portion) {
+				if errs[i] = parts[i].portion(ctx, some); errs[i] != nil {
 					stop()
 					return
 				}
@@ -96,6 +95,35 @@ func (v *verification) chains(ctx context.Context, heads headList) error {
 		delete(v.marks, h.subject)
 	}
 	return first(errs)
+}
+
+// Many is what a store may have that reads many chains at once for less.
+type Many interface {
+	// RecordsOf returns the records of each subject from one to another, in order.
+	RecordsOf(ctx context.Context, from, to string) (map[string][]asr.Record, error)
+}
+
+const portion = 200 // chains that are read at once
+
+func (v *verification) portion(ctx context.Context, heads headList) error {
+	many, ok := v.store.(Many)
+	if !ok {
+		for _, h := range heads {
+			records, err := v.store.Records(ctx, h.subject)
+			if err := v.chain(h, records, err); err != nil {
+				return fmt.Errorf("verify %s: %w", h.subject, err)
+			}
+		}
+		return nil
+	}
+	all, err := many.RecordsOf(ctx, heads[0].subject, heads[len(heads)-1].subject)
+	if err != nil {
+		return fmt.Errorf("verify %s and those after it: %w", heads[0].subject, err)
+	}
+	for _, h := range heads {
+		_ = v.chain(h, all[h.subject], nil) // there is no error to hand on
+	}
+	return nil
 }
 
 // first is the error that stopped the others.
@@ -209,10 +237,10 @@ func (v *verification) saw(ctx context.Context, c asr.Checkpoint, lastRoot strin
 	return heads, nil
 }
 
-// chain verifies the records of a subject, and that they hold what checkpoints saw.
-func (v *verification) chain(ctx context.Context, h head) error {
+// chain verifies the records of a subject, and that they hold what checkpoints
+// saw. err is what reading them failed with.
+func (v *verification) chain(h head, records []asr.Record, err error) error {
 	v.Subjects++
-	records, err := v.store.Records(ctx, h.subject)
 	if malformed(err) {
 		v.problem(h.subject, 0, "its records can't be read: %v", err)
 		return nil
@@ -221,18 +249,29 @@ func (v *verification) chain(ctx context.Context, h head) error {
 		return err
 	}
 	v.Records += int64(len(records))
-	hashes := v.links(h.subject, records)
-	if hashes[h.Seq] != h.Hash {
+	v.links(h.subject, records)
+	if hash, _ := hashOf(records, h.Seq); hash != h.Hash {
 		v.problem(h.subject, h.Seq, "the chain should end here, but its records don't: some were removed or replaced")
 	}
-	v.compare(h.subject, hashes)
+	v.compare(h.subject, records)
 	return nil
 }
 
-// links verifies that each record follows the one before, and returns their
-// hashes by number.
-func (v *verification) links(subject string, records []asr.Record) map[int64]string {
-	hashes := make(map[int64]string, len(records))
+// hashOf is the hash of the record with a number, which nearly always is in its place.
+func hashOf(records []asr.Record, seq int64) (hash string, there bool) {
+	if seq >= 1 && seq <= int64(len(records)) && records[seq-1].Seq == seq {
+		return records[seq-1].Hash, true
+	}
+	for _, r := range slices.Backward(records) {
+		if r.Seq == seq {
+			return r.Hash, true
+		}
+	}
+	return "", false
+}
+
+// links verifies that each record follows the one before.
+func (v *verification) links(subject string, records []asr.Record) {
 	var c asr.Chain
 	for _, r := range records {
 		intact := asr.Chain{Seq: r.Seq - 1, Hash: r.Prev}.Follows(r)
@@ -243,21 +282,19 @@ func (v *verification) links(subject string, records []asr.Record) map[int64]str
 			v.problem(subject, r.Seq, "the record belongs to %s", r.Subject)
 		case r.Seq != c.Seq+1:
 			v.problem(subject, c.Seq+1, "the record is missing: %d comes after %d", r.Seq, c.Seq)
-		case !c.Follows(r):
+		case r.Prev != c.Hash:
 			v.problem(subject, r.Seq, "the record follows another one than %d: one of them was replaced", c.Seq)
 		}
 		c = asr.Chain{Seq: r.Seq, Hash: r.Hash}
-		hashes[r.Seq] = r.Hash
 	}
-	return hashes
 }
 
 // compare holds a chain against what checkpoints saw of it. The first
 // difference is told, since all later ones follow from it.
-func (v *verification) compare(subject string, hashes map[int64]string) {
+func (v *verification) compare(subject string, records []asr.Record) {
 	var seen int64
 	for _, m := range v.marks[subject] {
-		hash, there := hashes[m.Seq]
+		hash, there := hashOf(records, m.Seq)
 		if !there {
 			v.problem(subject, m.Seq, "the record is missing: checkpoint %d saw it at the end of the chain", m.checkpoint)
 			return
@@ -268,7 +305,7 @@ func (v *verification) compare(subject string, hashes map[int64]string) {
 		}
 		seen = max(seen, m.Seq)
 	}
-	v.Unsigned += max(0, int64(len(hashes))-seen)
+	v.Unsigned += max(0, int64(len(records))-seen)
 }
 
 // gone tells of chains that checkpoints saw and that are no longer there.

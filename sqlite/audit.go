@@ -30,25 +30,47 @@ func (p asked) QueryContext(ctx context.Context, _ string, args ...any) (*sql.Ro
 
 // Records implements asr.AuditStore.
 func (s *Store) Records(ctx context.Context, subject string) ([]asr.Record, error) {
-	all, err := list(ctx, s.records, scanRecord, "", subject)
+	all, err := list(ctx, s.records, func(rows *sql.Rows) (asr.Record, error) { return scanRecord(rows) }, "", subject)
 	if err != nil {
 		return nil, fmt.Errorf("records of %s: %w", subject, err)
 	}
 	return all, nil
 }
 
-// scanRecord reads a record. One that isn't as it was written, or where, is one without
-// contents, which no chain goes on from: who verifies the log can name it.
-func scanRecord(rows *sql.Rows) (r asr.Record, err error) {
+// scanRecord reads a record. One that isn't as it was written, or where, is one
+// without contents, which no chain goes on from: who verifies the log can name it.
+func scanRecord(rows *sql.Rows, before ...any) (r asr.Record, err error) {
 	var seq int64
 	var doc sql.RawBytes
-	if err := rows.Scan(&seq, &doc); err != nil {
+	if err := rows.Scan(append(before, &seq, &doc)...); err != nil {
 		return r, err
 	}
 	if r, err = asr.ParseRecord(doc); err != nil || r.Seq != seq {
 		r = asr.Record{Seq: seq}
 	}
 	return r, nil
+}
+
+// RecordsOf implements audit.Many.
+func (s *Store) RecordsOf(ctx context.Context, from, to string) (map[string][]asr.Record, error) {
+	const query = "SELECT c.subject, r.seq, r.doc FROM chains c CROSS JOIN records r ON r.chain = c.pk WHERE c.subject BETWEEN ? AND ? ORDER BY c.subject, r.seq"
+	all := map[string][]asr.Record{}
+	var last string
+	var records []asr.Record
+	_, err := list(ctx, s.read, func(rows *sql.Rows) (none struct{}, err error) {
+		var subject sql.RawBytes
+		r, err := scanRecord(rows, &subject)
+		if string(subject) != last {
+			all[last], last, records = records, string(subject), make([]asr.Record, 0, len(records))
+		}
+		records = append(records, r)
+		return none, err
+	}, query, from, to)
+	if err != nil {
+		return nil, fmt.Errorf("records from %s to %s: %w", from, to, err)
+	}
+	all[last] = records
+	return all, nil
 }
 
 type head struct {
