@@ -58,6 +58,7 @@ func New(c Config) *Engine {
 	}
 	e := &Engine{c: c, units: map[string]Remediation{}}
 	for _, r := range c.Remediations {
+		r.Spec.patterns = sync.OnceValue(r.Spec.compile)
 		e.units[r.Spec.ID] = r
 	}
 	return e
@@ -114,7 +115,6 @@ func (noPolicy) Limits() Limits                          { return DefaultLimits(
 // guarded seals the secrets in all that a remediation says and opens those in
 // all that it is told.
 func (r Remediation) guarded(v Vault) Remediation {
-	r.Spec.patterns = sync.OnceValue(r.Spec.compile)
 	read, want, write, resolve := r.Read, r.Want, r.Write, r.Resolve
 	r.Resolve = func(ctx context.Context, on On) (t Target, err error) {
 		defer r.survive(&err)
