@@ -361,13 +361,10 @@ func (d *decoder) member(s *scanner, o origin, whole *piece) (listed bool, err e
 
 // piece takes one document that is complete.
 func (d *decoder) piece(p piece, o origin) error {
-	switch {
-	case p.deep:
-		return d.reject(o, p, "it is nested deeper than %d levels", MaxDepth)
-	case p.cut():
+	if p.cut() {
 		return d.reject(o, p, "it has %d bytes, and at most %d are taken", p.size, len(p.raw))
 	}
-	if p.likely {
+	if p.likely && !p.deep {
 		if one, ok := d.quick.whole(p.raw, o); ok {
 			return d.take(one, o)
 		}
@@ -379,6 +376,11 @@ func (d *decoder) piece(p piece, o origin) error {
 func (d *decoder) listed(p piece, o origin) error {
 	p.likely = bytes.HasPrefix(p.raw, []byte("{"))
 	return d.piece(p, o)
+}
+
+// tooDeep rejects what is nested deeper than MaxDepth.
+func (d *decoder) tooDeep(p piece, o origin) error {
+	return d.reject(o, p, "it is nested deeper than %d levels", MaxDepth)
 }
 
 // inner takes a text that holds a document.

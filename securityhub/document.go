@@ -26,19 +26,24 @@ type outline struct {
 	Product     json.RawMessage `json:"ProductArn"`
 }
 
-// document takes one that is small enough, whatever it is.
+// document takes one that is small enough, whatever it is. Of what holds findings
+// only those are rejected that are too deep themselves.
 func (d *decoder) document(p piece, o origin) error {
 	var doc outline
-	if err := json.Unmarshal(p.raw, &doc); err != nil {
-		return d.reject(o, p, "%s", wrong(err))
-	}
+	err := json.Unmarshal(p.raw, &doc)
 	switch {
+	case err != nil && p.deep:
+		return d.tooDeep(p, o)
+	case err != nil:
+		return d.reject(o, p, "%s", wrong(err))
 	case doc.DetailType != nil:
 		return d.event(p, doc, o)
 	case isList(doc.Findings):
 		return d.nested(doc.Findings, o, findings, MaxFinding, d.listed)
 	case isList(doc.Records):
 		return d.nested(doc.Records, o, "Records", MaxDocument, d.record)
+	case p.deep:
+		return d.tooDeep(p, o)
 	case plain(doc.Type) == "Notification" && plain(doc.Message) != "":
 		return d.inner(p, plain(doc.Message), o.below("Message"))
 	case doc.Class != nil || doc.FindingInfo != nil:
@@ -56,9 +61,7 @@ func (d *decoder) nested(raw json.RawMessage, o origin, name string, limit int, 
 	var all []json.RawMessage
 	_ = json.Unmarshal(raw, &all) // a list, of a document that was read before
 	for i, one := range all {
-		var p piece
-		p.add(limit, one...)
-		if err := take(p, o.in(name, i)); err != nil {
+		if err := take(inMemory(one, limit), o.in(name, i)); err != nil {
 			return err
 		}
 	}
@@ -96,9 +99,7 @@ func (d *decoder) event(p piece, doc outline, o origin) error {
 		return d.reject(o, p, "detail.findings is missing")
 	}
 	for i, one := range detail.Findings {
-		var q piece
-		q.add(MaxFinding, one...)
-		if err := d.listed(q, o.in(findings, i)); err != nil {
+		if err := d.listed(inMemory(one, MaxFinding), o.in(findings, i)); err != nil {
 			return err
 		}
 	}
@@ -121,8 +122,10 @@ func (d *decoder) record(p piece, o origin) error {
 		} `json:"Sns"`
 	}
 	switch err := json.Unmarshal(p.raw, &r); {
-	case p.cut() || p.deep:
+	case p.cut():
 		return d.piece(p, o) // says so
+	case p.deep:
+		return d.tooDeep(p, o)
 	case err != nil:
 		return d.reject(o, p, "%s", wrong(err))
 	case r.Body != nil:

@@ -32,6 +32,15 @@ func (p *piece) join(limit int, q piece) {
 
 func (p piece) cut() bool { return p.size > int64(len(p.raw)) }
 
+// inMemory is a value that has been read with what is around it.
+func inMemory(raw []byte, limit int) (p piece) {
+	var t tracker
+	t.follow(raw)
+	p.add(limit, raw...)
+	p.deep = t.deep
+	return p
+}
+
 // scanner splits JSON without holding more than one value of it, so that one
 // broken value costs nothing but itself.
 type scanner struct {

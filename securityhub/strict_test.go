@@ -98,6 +98,13 @@ func TestWhatIsReadQuicklyIsNoDeeperAndNoLongerThanTheRest(t *testing.T) {
 	one := func(more string) string {
 		return `{"Id":"a","ProductArn":"p","AwsAccountId":"111111111111","UpdatedAt":"2025-06-01T00:00:00Z","Resources":[{"Id":"r"}]` + more + `}`
 	}
+	event := func(findings ...string) string {
+		return `{"detail-type":"Security Hub Findings - Imported","source":"aws.securityhub","detail":{"findings":[` + strings.Join(findings, ",") + `]}}`
+	}
+	quoted := func(s string) string {
+		raw, _ := json.Marshal(s) // a text
+		return string(raw)
+	}
 	deep := func(n int) string { return `,"Details":` + strings.Repeat("[", n) + strings.Repeat("]", n) }
 	for _, test := range []struct {
 		name, body      string
@@ -105,6 +112,10 @@ func TestWhatIsReadQuicklyIsNoDeeperAndNoLongerThanTheRest(t *testing.T) {
 	}{
 		{"as deep as may be", `[` + one(deep(MaxDepth-1)) + `]`, 1, 0},
 		{"too deep", `[` + one(deep(MaxDepth)) + `,` + one("") + `]`, 1, 1},
+		{"too deep in an event", event(one(deep(MaxDepth)), one("")), 1, 1},
+		{"too deep in the body of a record", `{"Records":[{"body":` + quoted(event(one(deep(MaxDepth)), one(""))) + `}]}`, 1, 1},
+		{"as deep as may be in an event", event(one(deep(MaxDepth-1)), one("")), 2, 0},
+		{"deeper than JSON is read", event(one(deep(10_000)), one("")), 0, 1},
 		{"many brackets side by side", `[` + one(`,"Details":[[]`+strings.Repeat(",[]", 200)+`]`) + `]`, 1, 0},
 		{"on two lines, where each is a document", "{}\n" + `{"Findings":[` + one(",\n\"Region\":\"eu-west-1\"") + `]}`, 0, 3},
 		{"too long", `{"Findings":[` + one(`,"Title":"`+strings.Repeat("x", MaxFinding)+`"`) + `,` + one("") + `]}`, 1, 1},
