@@ -421,3 +421,30 @@ func (f *flaky) Report(_ context.Context, r asr.Report) error {
 	f.sent = append(f.sent, r)
 	return nil
 }
+
+func TestARunLooksNoOftenerThanItMust(t *testing.T) {
+	t.Parallel()
+	w, c := one(t, auto)
+	var calls []asr.APICall
+	c.fail = func(op string, on asr.On) error {
+		calls = append(calls, asr.APICall{Write: op == "write", Look: on.Call.Look})
+		if len(calls) == 4 { // the look after the write
+			return asr.ErrSettling
+		}
+		return nil
+	}
+	session := asr.APICall{Action: asr.AssumeRole}
+	r := w.drive(w.ingest(w.finding("f1", "T.1", "r")).Runs[0])
+	w.expect(r, asr.StateVerified)
+	if diff := cmp.Diff(asr.Effort{Looks: 6, Reads: 6, Writes: 1, Sessions: 2, Most: 9}, r.Effort(append(calls, session, session))); diff != "" {
+		t.Errorf("a fix (-want +got)\n%s", diff)
+	}
+	if _, err := w.engine.Revert(t.Context(), r.ID, person("ada"), false); err != nil {
+		t.Fatal(err)
+	}
+	r = w.drive(r.ID)
+	w.expect(r, asr.StateReverted)
+	if diff := cmp.Diff(asr.Effort{Looks: 10, Reads: 10, Writes: 2, Sessions: 4, Most: 16}, r.Effort(append(calls, session, session, session, session))); diff != "" {
+		t.Errorf("with its undo (-want +got)\n%s", diff)
+	}
+}

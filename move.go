@@ -26,7 +26,7 @@ func (e *Engine) apply(ctx context.Context, b *batch, u Remediation) (Next, erro
 		now = p.Before
 	} else {
 		var err error
-		if now, err = u.Read(ctx, r.on()); err != nil {
+		if now, err = u.Read(ctx, r.look()); err != nil {
 			return e.trouble(ctx, b, err, StatePartly)
 		}
 	}
@@ -176,7 +176,7 @@ func (e *Engine) writeFailed(ctx context.Context, b *batch, u Remediation, err e
 	if transient(err) && (b.Run.Tries < maxTries || Classify(err) == CodeKilled) || errors.Is(err, ErrSettling) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return e.trouble(ctx, b, err, StatePartly)
 	}
-	now, rerr := u.Read(ctx, b.Run.on())
+	now, rerr := u.Read(ctx, b.Run.look())
 	switch {
 	case rerr == nil && Classify(err) != CodeRefused && moved(now, left, changes):
 		return e.goOn(ctx, b, err)
@@ -241,6 +241,7 @@ func (e *Engine) trouble(ctx context.Context, b *batch, err error, end State) (N
 			return e.fail(ctx, b, end, &Error{Code: CodeTimeout, Message: "the resource has not settled for " + maxSettling.String(), Do: "look at the resource in AWS, then start again"})
 		}
 		r.Tries++
+		r.Polls++
 		b.settling = true
 		b.wait(min(backoff(time.Second, r.Tries), 2*time.Minute))
 		return e.commit(ctx, b)

@@ -248,6 +248,9 @@ type Settings interface {
 // KillSwitch is the setting that stops all writes while it holds a reason.
 const KillSwitch = "kill-switch"
 
+// AssumeRole is the action of the call that opens a session.
+const AssumeRole = "sts:AssumeRole"
+
 // APICall is one call of an AWS operation.
 type APICall struct {
 	Run       string        `json:"run"`
@@ -258,6 +261,7 @@ type APICall struct {
 	Write     bool          `json:"write"`
 	Error     string        `json:"error,omitempty"` // AWS's error code
 	RequestID string        `json:"requestID,omitempty"`
+	Look      int           `json:"look,omitempty"` // which of the run's looks at its resource it was for; 0: none
 	Took      time.Duration `json:"took"`
 }
 

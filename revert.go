@@ -108,7 +108,7 @@ func (e *Engine) revert(ctx context.Context, b *batch, u Remediation) (Next, err
 		b.record("reverting", "", map[string]any{"fields": names(r.Undo.Changes)})
 		return e.locked(ctx, b, StateReverting)
 	}
-	now, err := u.Read(ctx, r.on())
+	now, err := u.Read(ctx, r.look())
 	if err != nil {
 		return e.trouble(ctx, b, err, StatePartly)
 	}
@@ -173,7 +173,7 @@ func (e *Engine) standAsItIs(ctx context.Context, b *batch, why *Failure) (Next,
 // with the rest; any other failure ends the run.
 func (e *Engine) revertFailed(ctx context.Context, b *batch, u Remediation, err error) (Next, error) {
 	r := b.Run
-	now, rerr := u.Read(ctx, r.on())
+	now, rerr := u.Read(ctx, r.look())
 	if Classify(err) != CodeRefused || rerr != nil {
 		return e.fail(ctx, b, StatePartly, err)
 	}

@@ -87,6 +87,9 @@ type Run struct {
 	Writes   int      `json:"writes"`             // writes begun
 	Reads    int      `json:"verified,omitempty"` // good reads of the verification so far
 	Tries    int      `json:"tries,omitempty"`    // of the present state, for back-off
+	Plans    int      `json:"plans,omitempty"`    // times that it was planned
+	Looks    int      `json:"looks,omitempty"`    // times that the unit has read its resource
+	Polls    int      `json:"polls,omitempty"`    // those that found AWS not done yet
 	Error    *Failure `json:"error,omitempty"`
 	Undo     *Undo    `json:"undo,omitempty"`
 	Rejected bool     `json:"rejected,omitempty"` // cancelled by a person

@@ -59,6 +59,7 @@ func (e *Engine) Step(ctx context.Context, id string) (Next, error) {
 // plan resolves the target, reads it and says what would change.
 func (e *Engine) plan(ctx context.Context, b *batch, u Remediation) (Next, error) {
 	r := b.Run
+	r.Plans++
 	if !r.Resolved {
 		if err := e.complete(ctx, r); err != nil {
 			if Classify(err) == CodeInternal && ctx.Err() == nil { // the store's
@@ -66,7 +67,9 @@ func (e *Engine) plan(ctx context.Context, b *batch, u Remediation) (Next, error
 			}
 			return e.trouble(ctx, b, err, StateCannotPlan)
 		}
-		t, err := u.Resolve(ctx, r.on())
+		on := r.on()
+		on.Call.Look = r.Looks + 1 // what comes next: to look at it
+		t, err := u.Resolve(ctx, on)
 		if err == nil && t.Account != r.Target.Account { // another's policy, approvers and viewers
 			err = &Error{Code: CodeBadTarget, Message: fmt.Sprintf("it is in account %s, and not in %s", t.Account, r.Target.Account), Do: "name the resource with its own account"}
 		}
@@ -130,7 +133,7 @@ func (e *Engine) complete(ctx context.Context, r *Run) error {
 		return err
 	}
 	on := r.on()
-	on.Region = f.Region
+	on.Region, on.Call.Look = f.Region, r.Looks+1
 	f.Parameters, err = e.c.Rules.InputParameters(ctx, on, f.Rule)
 	switch {
 	case transient(err) || ctx.Err() != nil:
@@ -257,7 +260,7 @@ func (e *Engine) follow(ctx context.Context, finding, run string) error {
 
 // makePlan compares how it is with how it should be.
 func makePlan(ctx context.Context, u Remediation, r *Run, now time.Time) (p Plan, err error) {
-	on := r.on()
+	on := r.look()
 	before, err := u.Read(ctx, on)
 	if err != nil {
 		return p, err

@@ -32,6 +32,7 @@ type Call struct {
 	Token   string // the same for every try of one step: a client request token
 	Actor   Actor  // who wanted it
 	Finding string // the finding that the run was first started for; "" if for none
+	Look    int    // how often the run has read its resource, with this time; 0: this is no reading
 }
 
 // OwnerTag is the key of the tag that things made by a run carry; its value is

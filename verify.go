@@ -9,7 +9,7 @@ import (
 // reaching the goal is not enough, and that a call succeeded even less.
 func (e *Engine) verify(ctx context.Context, b *batch, u Remediation) (Next, error) {
 	r := b.Run
-	now, err := u.Read(ctx, r.on())
+	now, err := u.Read(ctx, r.look())
 	if err != nil {
 		return e.trouble(ctx, b, err, StatePartly)
 	}
@@ -30,7 +30,7 @@ func (e *Engine) verify(ctx context.Context, b *batch, u Remediation) (Next, err
 // verifyRevert reads twice that what was put back is as it was.
 func (e *Engine) verifyRevert(ctx context.Context, b *batch, u Remediation) (Next, error) {
 	r := b.Run
-	now, err := u.Read(ctx, r.on())
+	now, err := u.Read(ctx, r.look())
 	if err != nil {
 		return e.trouble(ctx, b, err, StatePartly)
 	}
@@ -59,6 +59,7 @@ func (e *Engine) seen(ctx context.Context, b *batch, u Remediation, done State) 
 func (e *Engine) unverified(ctx context.Context, b *batch, left []Change, end State) (Next, error) {
 	r := b.Run
 	r.Reads = 0
+	r.Polls++
 	if r.Tries++; r.Tries <= maxUnverified {
 		b.wait(backoff(time.Second, r.Tries))
 		return e.commit(ctx, b)

@@ -43,7 +43,7 @@ type Account struct {
 	Config  aws.Config // acts with all rights
 
 	mu     sync.Mutex
-	used   map[string]int // IAM action → calls
+	calls  []asr.APICall
 	denied map[string]bool
 	fuse   func(action string, write bool) error // nil: none
 
@@ -63,7 +63,7 @@ func NewAccount(t testing.TB) *Account {
 
 func newAccount(s *sandbox.Sandbox) *Account {
 	id := fmt.Sprintf("%012d", 200000000000+rand.Int64N(700000000000))
-	return &Account{ID: id, Region: "eu-west-1", Sandbox: s, Config: s.Config(id, "eu-west-1"), used: map[string]int{}, denied: map[string]bool{}}
+	return &Account{ID: id, Region: "eu-west-1", Sandbox: s, Config: s.Config(id, "eu-west-1"), denied: map[string]bool{}}
 }
 
 // Expand fills in {partition}, {region}, {account} and {name}.
@@ -89,7 +89,7 @@ func (a *Account) Dial(ctx context.Context, s remedy.Session) (aws.Config, error
 	guard := func(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (middleware.InitializeOutput, middleware.Metadata, error) {
 		service, operation := awsmiddleware.GetServiceID(ctx), awsmiddleware.GetOperationName(ctx)
 		action, reading := sessions.Action(service, operation), sessions.Reading(service, operation)
-		if err := a.admit(action, reading, s.Write, actions); err != nil {
+		if err := a.admit(action, reading, s, actions); err != nil {
 			return middleware.InitializeOutput{}, middleware.Metadata{}, err
 		}
 		out, meta, err := next.HandleInitialize(ctx, in)
@@ -138,10 +138,10 @@ func actionsOf(doc remedy.Document) (actions []string) {
 	return actions
 }
 
-func (a *Account) admit(action string, reading, write bool, allowed []string) error {
+func (a *Account) admit(action string, reading bool, s remedy.Session, allowed []string) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.used[action]++
+	a.calls = append(a.calls, asr.APICall{Run: s.Call.Run, Action: action, Write: !reading, Look: s.Call.Look})
 	switch {
 	case a.assume != nil && a.fuse != nil && !reading:
 		return a.fuse(action, false)
@@ -149,7 +149,7 @@ func (a *Account) admit(action string, reading, write bool, allowed []string) er
 		return nil
 	case !slices.Contains(allowed, action):
 		return &smithy.GenericAPIError{Code: "AccessDenied", Message: fmt.Sprintf("%s is not declared", action)}
-	case !reading && !write:
+	case !reading && !s.Write:
 		return &smithy.GenericAPIError{Code: "AccessDenied", Message: action + " writes, in a session for reading"}
 	case a.denied[action]:
 		return &smithy.GenericAPIError{Code: "AccessDenied", Message: "the test denies " + action}
@@ -168,14 +168,27 @@ func (a *Account) after(action string, reading bool) error {
 	return nil
 }
 
+// uses is how often each IAM action was used.
 func (a *Account) uses() map[string]int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	out := map[string]int{}
-	for k, v := range a.used {
-		out[k] = v
+	for _, c := range a.calls {
+		out[c.Action]++
 	}
 	return out
+}
+
+// of are a run's calls.
+func (a *Account) of(run string) (calls []asr.APICall) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, c := range a.calls {
+		if c.Run == run {
+			calls = append(calls, c)
+		}
+	}
+	return calls
 }
 
 func (a *Account) deny(actions ...string) {

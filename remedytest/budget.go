@@ -2,44 +2,32 @@ package remedytest
 
 import "example.com/asr"
 
-// looking drives a run that only looks once, and notes how many calls that takes.
-func (x *cycleRun[P, S]) looking(planOnly bool) asr.Run {
+// undisturbed fixes, and checks that a run in which nothing comes in between
+// makes no more calls than it needs. This process's sessions need none.
+func (x *cycleRun[P, S]) undisturbed() asr.Run {
 	x.t.Helper()
-	before := x.acct.uses()
-	r := x.drive(x.request(planOnly))
-	calls := 0
-	for _, n := range since(before, x.acct.uses()) {
-		calls += n
-	}
-	x.look = max(x.look, calls)
+	r := x.drive(x.request(false))
+	x.thrifty(r)
 	return r
 }
 
-// since is what was used between.
-func since(before, after map[string]int) map[string]int {
-	used := map[string]int{}
-	for action, n := range after {
-		if n -= before[action]; n > 0 {
-			used[action] = n
-		}
+func (x *cycleRun[P, S]) thrifty(r asr.Run) {
+	x.t.Helper()
+	if e := r.Effort(x.acct.of(r.ID)); e.Calls() > e.Most-2 || e.Reads == 0 {
+		x.t.Errorf("%s: a run that ended %s after %d writing steps made more calls than it needs, or looked without a call: %+v", x.c.Name, r.State, r.Writes, e)
 	}
-	return used
 }
 
-// thrifty checks that a run that nothing disturbs makes no more calls than it
-// needs: it looks to plan, before the first write, after each write, and twice
-// to verify; and it writes, for which some look once more.
-func (x *cycleRun[P, S]) thrifty(r asr.Run, used map[string]int) {
+// calm fixes and undoes undisturbed where foreign doesn't.
+func (x *cycleRun[P, S]) calm(plan asr.Plan) {
 	x.t.Helper()
-	reads, writes := 0, 0
-	for action, n := range used {
-		if x.writes(action) {
-			writes += n
-		} else {
-			reads += n
-		}
-	}
-	if most := x.look * (4 + 2*r.Writes); reads > most {
-		x.t.Errorf("%s: a run of %d writing steps made %d reads and %d writes: to look takes %d, so %d reads should do: %v", x.c.Name, r.Writes, reads, writes, x.look, most, used)
+	switch {
+	case x.c.Foreign != nil && x.undoable(plan):
+	case x.undoable(plan):
+		r := x.undisturbed()
+		x.thrifty(x.revert(r))
+	case x.c.Seed != nil && x.unit.Spec.Irreversible != "":
+		x.c.Seed()
+		x.undisturbed()
 	}
 }

@@ -35,13 +35,14 @@ type Case struct {
 // unit: the plan is what was said and planning writes nothing; a crash before or
 // after each write changes nothing of the outcome; the fix is verified and a
 // second plan is empty; undo restores, keeps what others did, refuses what they
-// changed, lists what it leaves; denied and gone are handled; and the declared
-// IAM actions are exactly the ones used.
+// changed, lists what it leaves; denied and gone are handled; a
+// run makes no more calls than it needs; and the declared IAM actions are exactly
+// the ones used.
 func Lifecycle[P, S any](t T, acct *Account, u remedy.Unit[P, S], cases ...Case) {
 	t.Helper()
 	before := acct.uses()
-	for _, c := range cases {
-		cycle(t, acct, u, c)
+	for i, c := range cases {
+		cycle(t, acct, u, c, i == 0)
 	}
 	used := acct.uses()
 	for action, n := range before {
@@ -87,7 +88,7 @@ func declared(t T, s asr.Spec) {
 	}
 }
 
-func cycle[P, S any](t T, acct *Account, u remedy.Unit[P, S], c Case) {
+func cycle[P, S any](t T, acct *Account, u remedy.Unit[P, S], c Case, first bool) {
 	t.Helper()
 	h := NewHarness(acct, u)
 	run := &cycleRun[P, S]{t: t, h: h, acct: acct, unit: u, c: c}
@@ -103,6 +104,9 @@ func cycle[P, S any](t T, acct *Account, u remedy.Unit[P, S], c Case) {
 	run.undo(fixed, plan)
 	needed := acct.uses()
 	run.foreign(plan)
+	if first {
+		run.calm(plan)
+	}
 	run.midway(plan, used, needed)
 	if c.Gone != nil {
 		c.Gone()
@@ -119,14 +123,13 @@ type cycleRun[P, S any] struct {
 	unit remedy.Unit[P, S]
 	c    Case
 	view json.RawMessage // before the fix
-	look int             // the calls that it takes to look once
 }
 
 // plan checks the plan, and that its making wrote nothing.
 func (x *cycleRun[P, S]) plan() asr.Plan {
 	x.t.Helper()
 	used := x.acct.uses()
-	r := x.looking(true)
+	r := x.drive(x.request(true))
 	if r.Plan == nil {
 		x.t.Fatalf("%s: no plan: %s %+v", x.c.Name, r.State, r.Error)
 	}
@@ -287,7 +290,7 @@ func (x *cycleRun[P, S]) fix(plan asr.Plan) asr.Run {
 // again checks that there is nothing left to do.
 func (x *cycleRun[P, S]) again() {
 	x.t.Helper()
-	if r := x.looking(false); r.State != asr.StateNothingToDo {
+	if r := x.drive(x.request(false)); r.State != asr.StateNothingToDo {
 		x.t.Errorf("%s: a second run ended %s, want nothing_to_do: %v %+v", x.c.Name, r.State, r.Plan, r.Error)
 	}
 }
@@ -378,9 +381,7 @@ func (x *cycleRun[P, S]) foreign(plan asr.Plan) {
 		return
 	}
 	ctx := x.t.Context()
-	before := x.acct.uses()
-	fixed := x.drive(x.request(false))
-	x.thrifty(fixed, since(before, x.acct.uses()))
+	fixed := x.undisturbed()
 	x.c.Foreign()
 	if _, err := x.h.Engine.Revert(ctx, fixed.ID, Actor, false); err != nil {
 		x.t.Fatalf("%s: undo of what somebody changed: %v", x.c.Name, err)

@@ -188,19 +188,26 @@ type Detail struct {
 	Run     asr.Run       `json:"run"`
 	Records []asr.Record  `json:"records"`
 	Calls   []asr.APICall `json:"calls"`
+	Effort  asr.Effort    `json:"effort"` // of the calls, with the most that there should be
+}
+
+// Details gets what is known of a run besides itself. The store's errors.
+func Details(ctx context.Context, s asr.Store, r asr.Run) (d Detail, err error) {
+	d.Run = r
+	if d.Records, err = s.Records(ctx, r.ID); err != nil {
+		return d, err
+	}
+	d.Calls, err = s.Calls(ctx, r.ID)
+	d.Effort = r.Effort(d.Calls)
+	return d, err
 }
 
 func (a *api) run(r *http.Request, by caller) (any, error) {
-	var d Detail
-	var err error
-	if d.Run, err = a.seenRun(r.Context(), by, r.PathValue("id")); err != nil {
+	run, err := a.seenRun(r.Context(), by, r.PathValue("id"))
+	if err != nil {
 		return nil, err
 	}
-	if d.Records, err = a.Store.Records(r.Context(), d.Run.ID); err != nil {
-		return nil, err
-	}
-	d.Calls, err = a.Store.Calls(r.Context(), d.Run.ID)
-	return d, err
+	return Details(r.Context(), a.Store, run)
 }
 
 // query is the request's, if it names nothing that isn't known: a filter that is

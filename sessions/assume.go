@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go"
+	"github.com/aws/smithy-go/middleware"
 )
 
 // assume makes one session: in the target's Region, so that its credentials are
@@ -21,10 +22,10 @@ func (s *Sessions) assume(ctx context.Context, p *piece) (aws.Credentials, error
 		return aws.Credentials{}, err
 	}
 	region := s.stsRegion(p.region)
-	out, err := s.sts(region).AssumeRole(ctx, p.input())
+	out, err := s.assumeIn(ctx, region, p)
 	if err != nil && region != s.hub.Region && elsewhere(err, accountOf(p.role)) && ctx.Err() == nil {
 		s.avoid(region)
-		out, err = s.sts(s.hub.Region).AssumeRole(ctx, p.input())
+		out, err = s.assumeIn(ctx, s.hub.Region, p)
 	}
 	if err != nil {
 		return aws.Credentials{}, err
@@ -37,6 +38,24 @@ func (s *Sessions) assume(ctx context.Context, p *piece) (aws.Credentials, error
 		AccessKeyID: *c.AccessKeyId, SecretAccessKey: aws.ToString(c.SecretAccessKey), SessionToken: aws.ToString(c.SessionToken),
 		Source: "asr", CanExpire: true, Expires: *c.Expiration, AccountID: accountOf(p.role),
 	}, nil
+}
+
+// assumeIn asks the Region's STS, and notes that among the run's calls.
+func (s *Sessions) assumeIn(ctx context.Context, region string, p *piece) (*sts.AssumeRoleOutput, error) {
+	start := s.cfg.Clock()
+	out, err := s.sts(region).AssumeRole(ctx, p.input())
+	if p.run == "" {
+		return out, err
+	}
+	var meta middleware.Metadata
+	if out != nil {
+		meta = out.ResultMetadata
+	}
+	s.journal.note(ctx, asr.APICall{
+		Run: p.run, At: start, Account: accountOf(p.role), Region: region, Action: asr.AssumeRole,
+		RequestID: requestID(meta, err), Error: failed(err), Took: s.cfg.Clock().Sub(start),
+	})
+	return out, err
 }
 
 func (p *piece) input() *sts.AssumeRoleInput {

@@ -186,6 +186,7 @@ type store struct {
 	blind  bool // the kill switch can't be read
 	full   bool // the journal can't be written
 	calls  []asr.APICall
+	opened []asr.APICall // of sessions
 }
 
 func (s *store) Setting(_ context.Context, name string) (string, error) {
@@ -208,7 +209,11 @@ func (s *store) AddCall(ctx context.Context, c asr.APICall) error {
 	if s.full {
 		return errors.New("disk full")
 	}
-	if ctx.Err() == nil {
+	switch {
+	case ctx.Err() != nil:
+	case c.Action == asr.AssumeRole:
+		s.opened = append(s.opened, c)
+	default:
 		s.calls = append(s.calls, c)
 	}
 	return ctx.Err()

@@ -76,26 +76,35 @@ func killed(ctx context.Context, settings asr.Settings) error {
 }
 
 func (g guard) call(action string, start time.Time, meta middleware.Metadata, err error) asr.APICall {
-	c := asr.APICall{
+	return asr.APICall{
 		Run: g.rs.Call.Run, At: start, Account: g.rs.Target.Account, Region: g.rs.Target.Region,
-		Action: action, Write: !reads(action), Took: g.s.cfg.Clock().Sub(start),
+		Action: action, Write: !reads(action), Look: g.rs.Call.Look,
+		RequestID: requestID(meta, err), Error: failed(err), Took: g.s.cfg.Clock().Sub(start),
 	}
-	c.RequestID, _ = awsmiddleware.GetRequestIDMetadata(meta)
-	var api smithy.APIError
+}
+
+// requestID is what AWS calls a call, for its support.
+func requestID(meta middleware.Metadata, err error) string {
 	var answer *awshttp.ResponseError
 	if errors.As(err, &answer) && answer.ServiceRequestID() != "" {
-		c.RequestID = answer.ServiceRequestID()
+		return answer.ServiceRequestID()
 	}
+	id, _ := awsmiddleware.GetRequestIDMetadata(meta)
+	return id
+}
+
+// failed is the code of a call's error as the journal has it.
+func failed(err error) string {
+	var api smithy.APIError
 	switch {
 	case err == nil:
+		return ""
 	case errors.As(err, &api):
-		c.Error = api.ErrorCode()
+		return api.ErrorCode()
 	case errors.Is(err, context.Canceled):
-		c.Error = "cancelled" // like the codes below, not one of AWS's: there was no answer
-	default:
-		c.Error = string(asr.Classify(remedy.Judge(err)))
+		return "cancelled" // like the codes below, not one of AWS's: there was no answer
 	}
-	return c
+	return string(asr.Classify(remedy.Judge(err)))
 }
 
 // judge knows what remedy.Judge can't. Credentials that STS gave just now are

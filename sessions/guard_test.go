@@ -155,6 +155,27 @@ func TestTheJournalHasEachCallOnce(t *testing.T) {
 	}
 }
 
+func TestTheJournalHasTheSessionsOfARun(t *testing.T) {
+	t.Parallel()
+	c, st := newCloud(t), &store{}
+	s := c.sessions(t, st)
+	nobodys := reading()
+	nobodys.Call.Run = ""
+	for _, rs := range []remedy.Session{reading(), writing(), reading(), writing(), nobodys} {
+		dial(t, s, rs)
+	}
+	one := asr.APICall{Run: "run-7", At: c.clock.Now(), Account: "222222222222", Region: "eu-west-1", Action: asr.AssumeRole}
+	if diff := cmp.Diff([]asr.APICall{one, one}, st.opened); diff != "" {
+		t.Error(diff)
+	}
+	c.sts = func(string, url.Values) *fault { return &fault{403, "AccessDenied", "no"} }
+	other := reading()
+	other.Call.Run = "run-8"
+	if _, err := s.Dial(t.Context(), other); err == nil || len(st.opened) != 3 || st.opened[2].Error != "AccessDenied" || st.opened[2].RequestID != "request-2" {
+		t.Errorf("a session that is refused: %v, journal %+v", err, st.opened)
+	}
+}
+
 func TestTheJournalHasCallsThatGotNoAnswer(t *testing.T) {
 	t.Parallel()
 	c, st := newCloud(t), &store{}
@@ -170,9 +191,9 @@ func TestTheJournalHasCallsThatGotNoAnswer(t *testing.T) {
 
 func TestAFullJournalLosesNoOutcomeAndStopsWhatComesAfter(t *testing.T) {
 	t.Parallel()
-	c, st := newCloud(t), &store{full: true}
-	s := c.sessions(t, st)
-	cfg := dial(t, s, writing())
+	c, st := newCloud(t), &store{}
+	cfg := dial(t, c.sessions(t, st), writing())
+	st.set(func(s *store) { s.full = true })
 	if err := setTopic(t.Context(), cfg); err != nil {
 		t.Fatalf("the write was made, but: %v", err)
 	}

@@ -18,6 +18,7 @@ type piece struct {
 	region string
 	name   string // of the role session
 	source string // source identity; "": none
+	run    string // that it is first opened for; "": for none
 	grants []asr.Grant
 	policy string
 
@@ -82,7 +83,7 @@ func (p *piece) divide() ([]*piece, error) {
 		return nil, tooLong(p.grants, len(p.policy))
 	}
 	for _, grants := range split {
-		p.parts = append(p.parts, &piece{s: p.s, role: p.role, region: p.region, name: p.name, source: p.source, grants: grants, policy: Document(grants)})
+		p.parts = append(p.parts, &piece{s: p.s, role: p.role, region: p.region, name: p.name, source: p.source, run: p.run, grants: grants, policy: Document(grants)})
 	}
 	return p.parts, nil
 }

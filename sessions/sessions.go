@@ -164,6 +164,7 @@ func (s *Sessions) config(rs remedy.Session, e *entry, credentials aws.Credentia
 // entry finds the session in the cache, or makes one there.
 func (s *Sessions) entry(rs remedy.Session) *entry {
 	p := s.piece(rs.Target, sessionName(rs.Call), s.source(rs.Call.Actor), rs.Grants)
+	p.run = rs.Call.Run
 	key := strings.Join([]string{p.role, p.region, p.name, p.source, p.policy}, "\n")
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -253,7 +253,9 @@ func (d *demo) summary() error {
 			}
 			row[4] = string(r.Decision.Mode) + ": " + string(r.Decision.Reason)
 			row[5] += " (" + stateText(r) + ")"
-			row[6] = strconv.Itoa(len(calls))
+			e := r.Effort(calls)
+			row[6] = strconv.Itoa(e.Calls()) + " of " + strconv.Itoa(e.Most)
+			d.expect(e.Calls() <= e.Most, "run %s made more calls than it needs: %+v", r.ID, e)
 			if !r.EndedAt.IsZero() {
 				row[7] = r.EndedAt.Sub(r.CreatedAt).Round(10 * time.Millisecond).String()
 			}

@@ -92,14 +92,12 @@ func runsShow(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			d := server.Detail{}
-			if d.Run, err = a.find(ctx, p, args[0]); err != nil {
+			r, err := a.find(ctx, p, args[0])
+			if err != nil {
 				return err
 			}
-			if d.Records, err = p.store.Records(ctx, d.Run.ID); err != nil {
-				return err
-			}
-			if d.Calls, err = p.store.Calls(ctx, d.Run.ID); err != nil {
+			d, err := server.Details(ctx, p.store, r)
+			if err != nil {
 				return err
 			}
 			return a.print(d, func() { a.printDetail(d) })
@@ -117,17 +115,19 @@ func (a *app) printDetail(d server.Detail) {
 	a.table([]string{"#", "AT", "EVENT", "REASON", "ACTOR", "HASH"}, rows)
 	a.line("\nAWS calls")
 	rows = nil
-	made := map[string]int{}
 	for _, c := range d.Calls {
 		kind := "read"
-		if c.Write {
+		switch {
+		case c.Write:
 			kind = "write"
+		case c.Action == asr.AssumeRole:
+			kind = "session"
 		}
-		made[kind]++
 		rows = append(rows, []string{c.At.Format("15:04:05.000"), kind, c.Action, c.Account, c.Region, c.Error, c.Took.Round(time.Millisecond).String()})
 	}
 	a.table([]string{"AT", "KIND", "ACTION", "ACCOUNT", "REGION", "ERROR", "TOOK"}, rows)
-	a.line("%d calls: %d that read, %d that write", len(d.Calls), made["read"], made["write"])
+	e := d.Effort
+	a.line("%d calls: %d in %d looks at the resource, %d to write, %d sessions; at most %d where nothing comes in between", e.Calls(), e.Reads, e.Looks, e.Writes, e.Sessions, e.Most)
 }
 
 func runsWatch(a *app) *cobra.Command {
