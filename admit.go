@@ -66,9 +66,14 @@ func (b *batch) queue(w Waiting, why string) {
 	b.Run.Queued = &w
 	b.Run.Error = &Failure{Code: CodeLimited, Message: why, Do: "wait: its turn comes when there is room; asr limits shows what holds runs back"}
 	if w.Reason == ReasonStopped {
-		b.Run.Error.Do = "find out why they failed, then asr limits resume " + strings.TrimPrefix(w.Scope, ofAControl)
+		b.Run.Error.Do = resumeDo(w.Scope)
 	}
 	b.record("queued", string(w.Reason), map[string]string{"scope": w.Scope, "why": why})
+}
+
+// resumeDo is what is to be done about a scope that is stopped.
+func resumeDo(scope string) string {
+	return "find out why they failed, then asr limits resume " + strings.TrimPrefix(scope, ofAControl)
 }
 
 // weight is how many findings a run is about; one that somebody asked for
@@ -145,17 +150,11 @@ func (e *Engine) stopped(ctx context.Context, b *Batch, g Ledger) error {
 		return err
 	}
 	b.Records = append(b.Records, rec)
-	r := b.Run
 	for _, channel := range e.c.Channels {
-		b.Messages = append(b.Messages, Message{
-			ID: r.ID + "/" + string(channel) + "/stopped/" + g.Scope, DueAt: g.Stopped.At,
-			Report: Report{
-				Channel: channel, Account: r.Target.Account, Region: r.Target.Region, Run: r.ID, State: r.State, Control: r.Control, Remediation: r.Remediation,
-				Resource: r.Target.ID, Severity: r.Facts.Severity, By: system.Name, At: g.Stopped.At, Reason: string(ReasonStopped),
-				Note: "asr stopped " + scopeInWords(g.Scope) + ": " + g.Stopped.Why + ". What has begun goes on; nothing more of it begins.",
-				Do:   "find out why they failed, then asr limits resume " + strings.TrimPrefix(g.Scope, ofAControl),
-			},
-		})
+		report := b.Run.report(channel, g.Stopped.At)
+		report.By, report.Reason, report.Do = system.Name, string(ReasonStopped), resumeDo(g.Scope)
+		report.Note = "asr stopped " + scopeInWords(g.Scope) + ": " + g.Stopped.Why + ". What has begun goes on; nothing more of it begins."
+		b.Messages = append(b.Messages, Message{ID: b.Run.ID + "/" + string(channel) + "/stopped/" + g.Scope, DueAt: g.Stopped.At, Report: report})
 	}
 	return nil
 }

@@ -232,6 +232,13 @@ func (r *Run) undone(now time.Time) int {
 	return r.Undone + 1
 }
 
+// follows counts in a new run how often fixes like it have been put back.
+func (r *Run) follows(last *Run, now time.Time) {
+	if r.Undone = last.undone(now); r.Undone > 0 {
+		r.FixedAt = last.EndedAt
+	}
+}
+
 // headStart is by how much a finding of the next higher severity is planned
 // before one that came in at the same time.
 const headStart = 6 * time.Hour
@@ -248,9 +255,7 @@ func (e *Engine) claim(f *Finding, b *Batch, w work, d Decision, last *Run, req 
 			Target: w.target, Params: w.params, Sources: w.sources, Facts: w.facts, Claim: claimKey(w.unit.Spec.ID, w.target, w.params),
 			Actor: req.actor, NextAt: now.Add(-headStart * time.Duration(max(0, slices.Index(Severities, f.Severity)))), Since: now, CreatedAt: now,
 		}
-		if r.Undone = last.undone(now); r.Undone > 0 {
-			r.FixedAt = last.EndedAt
-		}
+		r.follows(last, now)
 	}
 	if req.person { // somebody looks on
 		if r.State == StateClaimed && r.NextAt.After(e.now()) {

@@ -122,10 +122,8 @@ func (b *batch) answer() {
 // say is a report on the run.
 func (b *batch) say(channel Channel, reply *Reply) {
 	r := b.Run
-	rep := Report{
-		Channel: channel, Account: r.Target.Account, Region: r.Target.Region, Run: r.ID, State: r.State, Control: r.Control, Remediation: r.Remediation,
-		Resource: r.Target.ID, Severity: r.Facts.Severity, By: r.acting().Name, At: b.now, Ticket: r.Ticket, Reply: reply,
-	}
+	rep := r.report(channel, b.now)
+	rep.By, rep.Ticket, rep.Reply = r.acting().Name, r.Ticket, reply
 	note, do := b.inWords()
 	rep.Note, rep.Do = clip(Line(note), 512), Line(do)
 	switch {
@@ -139,6 +137,14 @@ func (b *batch) say(channel Channel, reply *Reply) {
 		id += "/" + reply.Execution
 	}
 	b.Messages = append(b.Messages, Message{ID: id, DueAt: b.now, Report: rep})
+}
+
+// report is what every report on a run says.
+func (r *Run) report(channel Channel, at time.Time) Report {
+	return Report{
+		Channel: channel, Account: r.Target.Account, Region: r.Target.Region, Run: r.ID, State: r.State, Control: r.Control, Remediation: r.Remediation,
+		Resource: r.Target.ID, Severity: r.Facts.Severity, At: at,
+	}
 }
 
 // inWords says where a run stands, and what is to be done.

@@ -192,9 +192,7 @@ func (e *Engine) recall(ctx context.Context, b *batch, ended Run) (Next, error) 
 	r := b.Run
 	req := request{person: r.Actor.Kind == "person", console: r.Facts.Console}
 	d := e.remember(r.Decision, &ended, Finding{Provider: Provider{UpdatedAt: r.CreatedAt}}, req)
-	if r.Undone = ended.undone(b.now); r.Undone > 0 {
-		r.FixedAt = ended.EndedAt
-	}
+	r.follows(&ended, b.now)
 	if d.Mode != ModeOff {
 		r.Decision, r.Wanted = d, d.Mode
 		return Next{}, nil

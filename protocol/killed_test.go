@@ -146,14 +146,20 @@ func (p *process) unit() asr.Remediation {
 
 const whole = 3 // runs of each life that nothing happens to
 
+// shared opens the store that the processes share.
+func shared(folder string) (*sqlite.Store, *vault.Vault, error) {
+	v, err := vault.New(make([]byte, vault.KeySize))
+	if err != nil {
+		return nil, nil, err
+	}
+	s, err := sqlite.Open(ctx, filepath.Join(folder, "asr.db"), v)
+	return s, v, err
+}
+
 // live takes up what the process before left, makes some runs whole, and then
 // one that is killed, or that it puts back if it isn't.
 func live(folder string, life int) error {
-	v, err := vault.New(make([]byte, vault.KeySize))
-	if err != nil {
-		return err
-	}
-	store, err := sqlite.Open(ctx, filepath.Join(folder, "asr.db"), v)
+	store, v, err := shared(folder)
 	if err != nil {
 		return err
 	}
@@ -257,8 +263,7 @@ func TestAProcessKilledBetweenAnyTwoSideEffectsLosesAndRepeatsNothing(t *testing
 			t.Fatalf("process %d: %v\n%s", lives, err, out)
 		}
 	}
-	v, _ := vault.New(make([]byte, vault.KeySize))
-	s, err := sqlite.Open(t.Context(), filepath.Join(folder, "asr.db"), v)
+	s, v, err := shared(folder)
 	if err != nil {
 		t.Fatal(err)
 	}

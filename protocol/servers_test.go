@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -14,8 +13,6 @@ import (
 	"example.com/asr"
 	"example.com/asr/audit"
 	"example.com/asr/enginetest"
-	"example.com/asr/sqlite"
-	"example.com/asr/vault"
 	workers "example.com/asr/worker"
 )
 
@@ -29,11 +26,7 @@ const (
 // whatever is due, with the pool that asr findings sync --watch has, until
 // nothing is.
 func serve(folder, name string) error {
-	v, err := vault.New(make([]byte, vault.KeySize))
-	if err != nil {
-		return err
-	}
-	store, err := sqlite.Open(ctx, filepath.Join(folder, "asr.db"), v)
+	store, v, err := shared(folder)
 	if err != nil {
 		return err
 	}
@@ -84,8 +77,7 @@ func TestTwoServersOnOneFileDoEverythingOnce(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	v, _ := vault.New(make([]byte, vault.KeySize))
-	s, err := sqlite.Open(t.Context(), filepath.Join(folder, "asr.db"), v)
+	s, v, err := shared(folder)
 	if err != nil {
 		t.Fatal(err)
 	}

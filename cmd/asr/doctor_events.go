@@ -3,8 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -13,8 +11,8 @@ import (
 	"time"
 
 	"example.com/asr"
+	"example.com/asr/sessions"
 	"github.com/aws/aws-sdk-go-v2/aws"
-	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 )
 
 // machines looks at the last executions of the state machines.
@@ -116,12 +114,7 @@ func askJSON(ctx context.Context, cfg aws.Config, service, target string, in, ou
 	}
 	r.Header.Set("Content-Type", "application/x-amz-json-"+map[string]string{"states": "1.0", "events": "1.1"}[service])
 	r.Header.Set("X-Amz-Target", target)
-	credentials, err := cfg.Credentials.Retrieve(ctx)
-	if err != nil {
-		return err
-	}
-	sum := sha256.Sum256(body)
-	if err := v4.NewSigner().SignHTTP(ctx, credentials, r, hex.EncodeToString(sum[:]), service, cfg.Region, time.Now()); err != nil {
+	if err := sessions.Sign(ctx, cfg, service, r, body); err != nil {
 		return err
 	}
 	var client aws.HTTPClient = &http.Client{Timeout: time.Minute}

@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -17,8 +15,8 @@ import (
 
 	"example.com/asr"
 	"example.com/asr/remedy"
+	"example.com/asr/sessions"
 	"github.com/aws/aws-sdk-go-v2/aws"
-	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 )
 
@@ -80,7 +78,8 @@ func (h hubAPI) call(ctx context.Context, method, path string, query url.Values,
 	if err != nil {
 		return err
 	}
-	if err := h.sign(ctx, r, body); err != nil {
+	r.Header.Set("Content-Type", "application/json")
+	if err := sessions.Sign(ctx, h.cfg, "lambda", r, body); err != nil {
 		return err
 	}
 	resp, err := (&http.Client{Timeout: time.Minute}).Do(r)
@@ -93,16 +92,6 @@ func (h hubAPI) call(ctx context.Context, method, path string, query url.Values,
 		return &asr.Error{Code: asr.CodeUnavailable, Message: "the hub's answer broke off", Do: "try again", Err: err}
 	}
 	return understand(resp.StatusCode, text, out)
-}
-
-func (h hubAPI) sign(ctx context.Context, r *http.Request, body []byte) error {
-	r.Header.Set("Content-Type", "application/json")
-	credentials, err := h.cfg.Credentials.Retrieve(ctx)
-	if err != nil {
-		return &asr.Error{Code: asr.CodeDenied, Message: "there are no AWS credentials to sign with", Do: "log in, or set AWS_PROFILE", Err: err}
-	}
-	sum := sha256.Sum256(body)
-	return v4.NewSigner().SignHTTP(ctx, credentials, r, hex.EncodeToString(sum[:]), "lambda", h.cfg.Region, time.Now())
 }
 
 // understand decodes an answer: the API's own, or that of what stands before it.

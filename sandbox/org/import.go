@@ -3,17 +3,14 @@ package org
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"time"
 
+	"example.com/asr/sessions"
 	"github.com/aws/aws-sdk-go-v2/aws"
-	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/aws/aws-sdk-go-v2/service/securityhub/types"
 )
 
@@ -36,12 +33,7 @@ func importFindings(ctx context.Context, cfg aws.Config, all []types.AwsSecurity
 		return err
 	}
 	r.Header.Set("Content-Type", "application/json")
-	credentials, err := cfg.Credentials.Retrieve(ctx)
-	if err != nil {
-		return err
-	}
-	sum := sha256.Sum256(body)
-	if err := v4.NewSigner().SignHTTP(ctx, credentials, r, hex.EncodeToString(sum[:]), "securityhub", cfg.Region, time.Now()); err != nil {
+	if err := sessions.Sign(ctx, cfg, "securityhub", r, body); err != nil {
 		return err
 	}
 	resp, err := http.DefaultClient.Do(r)
