@@ -127,7 +127,7 @@ func (a *app) printDetail(d server.Detail) {
 	}
 	a.table([]string{"AT", "KIND", "ACTION", "ACCOUNT", "REGION", "ERROR", "TOOK"}, rows)
 	e := d.Effort
-	a.line("%d calls: %d in %d looks at the resource, %d to write, %d sessions; at most %d where nothing comes in between", e.Calls(), e.Reads, e.Looks, e.Writes, e.Sessions, e.Most)
+	a.line("%d calls: %d that look, %d that write, %d that open sessions; at most %d where nothing comes in between", e.Calls(), e.Reads, e.Writes, e.Sessions, e.Most)
 }
 
 func runsWatch(a *app) *cobra.Command {
