@@ -34,7 +34,7 @@ const (
 
 var committed = []string{
 	insertRun, updateRun, putRunDoc, putRunFinding, dropClaim, claimHolder, putClaim, dropLocks, lockHolder, putLock, dropPlace, putPlace, insertLedger, updateLedger,
-	insertFinding, insertFindingDoc, updateSameKind, findingKind, updateFinding, updateFindingDoc, count, chainHead, putChain, insertRecord, putMessage,
+	insertFinding, insertFindingDoc, updateAlike, findingFacets, updateFinding, updateFindingDoc, kindOf, insertKind, count, chainHead, putChain, insertRecord, putMessage,
 }
 
 // writing is a transaction that executes what was prepared. Its end closes the

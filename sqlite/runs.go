@@ -52,7 +52,11 @@ func (s *Store) Runs(ctx context.Context, q asr.RunQuery) ([]asr.Run, string, er
 	if q.Finding != "" {
 		w.add("r.pk IN (SELECT run FROM run_findings WHERE finding = ?)", q.Finding)
 	}
-	return page(ctx, s, s.scanRun, runColumns, order{"r.created_at", "r.id", q.Scope()}, w, q.Cursor, q.Limit)
+	query := func(after *asr.Place, n int) (string, []any) {
+		w.after("r.created_at", "r.id", after)
+		return runColumns + w.sql() + " ORDER BY r.created_at DESC, r.id DESC LIMIT ?", append(w.args, n)
+	}
+	return page(ctx, s, s.scanRun, query, q.Scope(), q.Cursor, q.Limit)
 }
 
 // Lease implements asr.RunStore.
