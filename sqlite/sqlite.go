@@ -29,7 +29,6 @@ type Store struct {
 	vault Vault
 
 	prepared map[string]*sql.Stmt // of write, by their text
-	records  asked
 }
 
 // Vault encrypts documents and signs cursors; aad names the document.
@@ -98,9 +97,6 @@ func Open(ctx context.Context, path string, v Vault) (*Store, error) {
 	s.read.SetMaxIdleConns(readers)
 	if err = s.prepare(ctx); err == nil {
 		err = s.prepareCommit(ctx)
-	}
-	if err == nil {
-		s.records.Stmt, err = s.read.PrepareContext(ctx, recordsQuery)
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), s.read.Close(), s.write.Close())
