@@ -9,9 +9,11 @@ import (
 	"example.com/asr"
 )
 
+const chainHead = "SELECT seq, hash FROM chains WHERE subject = ?"
+
 // Head implements asr.AuditStore.
 func (s *Store) Head(ctx context.Context, subject string) (head asr.Chain, err error) {
-	err = s.read.QueryRowContext(ctx, "SELECT seq, hash FROM chains WHERE subject = ?", subject).Scan(&head.Seq, &head.Hash)
+	err = s.reads.row(ctx, chainHead, subject).Scan(&head.Seq, &head.Hash)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return asr.Chain{}, fmt.Errorf("head of %s: %w", subject, err)
 	}

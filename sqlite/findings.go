@@ -13,7 +13,7 @@ const oneFinding = "SELECT f.pk, f.updated_at, f.id, d.doc FROM findings f JOIN 
 
 // Finding implements asr.FindingStore.
 func (s *Store) Finding(ctx context.Context, id string) (asr.Finding, error) {
-	found, err := list(ctx, s.read, scanFinding, oneFinding, id)
+	found, err := list(ctx, s.reads, scanFinding, oneFinding, id)
 	if err != nil {
 		return asr.Finding{}, fmt.Errorf("load a finding: %w", err)
 	}
