@@ -4,36 +4,28 @@ import (
 	"archive/zip"
 	"compress/flate"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
-	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
-const starts = 20
-
 // functions measures the functions' binary: how long from the start of its
-// process to its first answer, and how large its zip is. It is host time: what
-// AWS needs to fetch the code, and the CPU share that it gives, come on top.
+// process to its first answer, and how large its zip is. It is this host's time:
+// what AWS needs to fetch the code, and the CPU share that it gives, come on top.
 func functions(ctx context.Context) ([]row, error) {
-	dir, err := os.MkdirTemp("", "asr-bench")
+	bootstrap, err := build(ctx, "asr-lambda", "-tags", "lambda.norpc")
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = os.RemoveAll(dir) }() // what is left is in the folder for such things
-	binary := filepath.Join(dir, "bootstrap")
-	build := exec.CommandContext(ctx, "go", "build", "-tags", "lambda.norpc", "-ldflags", "-s -w", "-o", binary, "./cmd/asr-lambda")
-	build.Stderr = os.Stderr
-	if err := build.Run(); err != nil {
-		return nil, fmt.Errorf("build ./cmd/asr-lambda: %w", err)
-	}
-	size, err := zipped(binary)
+	defer bootstrap.drop()
+	size, err := zipped(bootstrap.path)
 	if err != nil {
 		return nil, err
 	}
@@ -43,11 +35,11 @@ func functions(ctx context.Context) ([]row, error) {
 		{"report", `{"run":""}`},
 		{"api", `{"rawPath":"/v1/whoami","requestContext":{"http":{"method":"GET"},"authorizer":{"iam":{"userArn":"arn:aws:iam::111111111111:user/ada"}}}}`},
 	} {
-		took, err := median(ctx, binary, f.name, f.event)
+		took, err := started(func() (start, error) { return bootstrap.answer(ctx, f.name, f.event) })
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", f.name, err)
 		}
-		rows = append(rows, row{what: "asr-hub-" + f.name + ", process start to first answer, median of " + fmt.Sprint(starts), unit: "ms", value: float64(took.Microseconds()) / 1000, most: 60})
+		rows = append(rows, took.rows("asr-hub-"+f.name+", process start to first answer", 60)...)
 	}
 	return rows, nil
 }
@@ -79,28 +71,16 @@ func (c *counter) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-func median(ctx context.Context, binary, function, event string) (time.Duration, error) {
-	var all []time.Duration
-	for range starts {
-		took, err := start(ctx, binary, function, event)
-		if err != nil {
-			return 0, err
-		}
-		all = append(all, took)
-	}
-	slices.Sort(all)
-	return all[len(all)/2], nil
-}
-
-// start runs the function once, against a stand-in of Lambda's runtime API and
+// answer runs the function once, against a stand-in of Lambda's runtime API and
 // of the AWS APIs that it needs before it can answer, and ends its process.
 // https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
-func start(ctx context.Context, binary, function, event string) (time.Duration, error) {
+func (p program) answer(ctx context.Context, function, event string) (took start, err error) {
 	answered := make(chan string, 1)
+	var given atomic.Bool
 	runtime, err := serve(func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case strings.HasSuffix(r.URL.Path, "/invocation/next"):
-			if len(answered) > 0 {
+			if given.Swap(true) {
 				<-r.Context().Done() // there is no second event
 				return
 			}
@@ -117,15 +97,15 @@ func start(ctx context.Context, binary, function, event string) (time.Duration, 
 		}
 	})
 	if err != nil {
-		return 0, err
+		return took, err
 	}
 	defer func() { _ = runtime.Close() }() // ours, and done with
 	aws, err := serve(standIn)
 	if err != nil {
-		return 0, err
+		return took, err
 	}
 	defer func() { _ = aws.Close() }()
-	cmd := exec.CommandContext(ctx, binary)
+	cmd := exec.CommandContext(ctx, p.path)
 	cmd.Env = []string{
 		"AWS_LAMBDA_RUNTIME_API=" + runtime.Addr, "AWS_ENDPOINT_URL=http://" + aws.Addr, "AWS_REGION=eu-west-1", "AWS_ACCESS_KEY_ID=a", "AWS_SECRET_ACCESS_KEY=b",
 		"AWS_EC2_METADATA_DISABLED=true", "ASR_FUNCTION=" + function, "ASR_TABLE=asr-hub", "ASR_BUCKET=bucket", "ASR_VAULT_SECRET=secret", "ASR_POLICY=s3://bucket/policy.yaml",
@@ -133,18 +113,20 @@ func start(ctx context.Context, binary, function, event string) (time.Duration, 
 	}
 	began := time.Now()
 	if err := cmd.Start(); err != nil {
-		return 0, err
+		return took, err
 	}
-	defer func() { _, _ = cmd.Process.Kill(), cmd.Wait() }()
 	select {
 	case path := <-answered:
+		took.clock = milliseconds(time.Since(began))
 		if !strings.Contains(path, "/response ") {
-			return 0, fmt.Errorf("it answered with an error: %s", path)
+			err = fmt.Errorf("it answered with an error: %s", path)
 		}
-		return time.Since(began), nil
 	case <-time.After(20 * time.Second):
-		return 0, fmt.Errorf("no answer in 20 s")
+		err = errors.New("no answer in 20 s")
 	}
+	_, _ = cmd.Process.Kill(), cmd.Wait() // it waits for a second event
+	took.cpu = used(cmd)
+	return took, err
 }
 
 // serve serves on a free port of loopback.

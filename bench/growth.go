@@ -5,7 +5,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -20,7 +19,7 @@ var sizes = []int{10_000, 100_000, 1_000_000}
 const (
 	million  = 1_000_000
 	accounts = 700
-	asked    = 40 // times each query
+	asked    = 10 // times each query
 )
 
 // growth takes a million findings in, a page of Security Hub's at a time, and
@@ -42,7 +41,7 @@ func growth(ctx context.Context) ([]row, error) {
 	for _, size := range sizes {
 		began, before := cpuTime(), stored
 		for ; stored < size; stored += bulk {
-			if err := commit(ctx, s, l.findings(stored, bulk), bulk); err != nil {
+			if err := commit(ctx, s, aged(l.findings(stored, bulk), stored), bulk); err != nil {
 				return nil, err
 			}
 		}
@@ -87,65 +86,109 @@ func (s *shelf) measure(ctx context.Context, l load, size int) ([]row, error) {
 	}, nil
 }
 
-// slowest is the filter whose pages take longest.
+// slowest is the set of filters whose pages take longest.
 type slowest struct {
 	name string
 	took float64
 }
 
-// pages measures pages of 50 with each filter that people set, the first and the
-// one behind it.
+// pages measures pages of 50 with each set of filters that people can set, the
+// first and the one behind it.
 func (s *shelf) pages(ctx context.Context, l load) (all float64, worst slowest, err error) {
 	var took []float64
-	for _, f := range filters {
-		var own []float64
-		for n := range asked {
-			q := f.query(l, n)
-			q.Limit = 50
-			for range 2 {
-				var next string
-				ms, err := once(func() (err error) { _, next, err = s.Findings(ctx, q); return err })
-				if err != nil {
-					return 0, worst, err
-				}
-				if own, q.Cursor = append(own, ms), next; next == "" {
-					break
-				}
+	for bits := range 1 << len(filters) {
+		for _, rare := range []bool{false, true} {
+			name, own, err := s.filtered(ctx, l, bits, rare)
+			if err != nil {
+				return 0, worst, err
 			}
+			if p := percentile(own, 95); p > worst.took {
+				worst = slowest{name, p}
+			}
+			took = append(took, own...)
 		}
-		if p := percentile(own, 95); p > worst.took {
-			worst = slowest{f.name, p}
-		}
-		took = append(took, own...)
 	}
 	return percentile(took, 95), worst, nil
 }
 
+// filtered measures pages with the filters whose bits are set.
+func (s *shelf) filtered(ctx context.Context, l load, bits int, rare bool) (name string, took []float64, err error) {
+	for n := range asked {
+		q, names := asr.FindingQuery{Limit: 50}, []string(nil)
+		for i, f := range filters {
+			if bits>>i&1 == 1 {
+				f.set(&q, l, n, rare)
+				names = append(names, f.name)
+			}
+		}
+		name = strings.Join(names, ", ")
+		for range 2 {
+			var next string
+			ms, err := once(func() (err error) { _, next, err = s.Findings(ctx, q); return err })
+			if err != nil {
+				return "", nil, err
+			}
+			if took, q.Cursor = append(took, ms), next; next == "" {
+				break
+			}
+		}
+	}
+	if rare {
+		name += "; rare values"
+	}
+	return name, took, nil
+}
+
+// filters are what people filter by: with the n-th of the values that many
+// findings have, or one that few or none have.
 var filters = []struct {
-	name  string
-	query func(l load, n int) asr.FindingQuery
+	name string
+	set  func(q *asr.FindingQuery, l load, n int, rare bool)
 }{
-	{"none", func(load, int) asr.FindingQuery { return asr.FindingQuery{} }},
-	{"account", func(l load, n int) asr.FindingQuery { return asr.FindingQuery{Account: l.account(n)} }},
-	{"control", func(l load, n int) asr.FindingQuery { return asr.FindingQuery{Control: l.control(n)} }},
-	{"Region", func(_ load, n int) asr.FindingQuery { return asr.FindingQuery{Region: regions[n%len(regions)]} }},
-	{"severity", func(_ load, n int) asr.FindingQuery { return asr.FindingQuery{Severity: labels[n%len(labels)]} }},
-	{"outcome", func(load, int) asr.FindingQuery { return asr.FindingQuery{Outcomes: []asr.Outcome{asr.OutcomeOpen}} }},
-	{"an outcome that none has", func(load, int) asr.FindingQuery {
-		return asr.FindingQuery{Outcomes: []asr.Outcome{asr.OutcomeReverted}}
+	{"account", func(q *asr.FindingQuery, l load, n int, _ bool) { q.Account = l.account(n) }},
+	{"control", func(q *asr.FindingQuery, l load, n int, _ bool) { q.Control = l.control(n) }},
+	{"Region", func(q *asr.FindingQuery, _ load, n int, rare bool) {
+		if q.Region = regions[n%len(regions)]; rare {
+			q.Region = rareRegion
+		}
 	}},
-	{"account and severity", func(l load, n int) asr.FindingQuery {
-		return asr.FindingQuery{Account: l.account(n), Severity: "CRITICAL"}
+	{"severity", func(q *asr.FindingQuery, _ load, n int, rare bool) {
+		if q.Severity = labels[n%len(labels)]; rare {
+			q.Severity = "CRITICAL"
+		}
 	}},
-	{"account and control", func(l load, n int) asr.FindingQuery {
-		return asr.FindingQuery{Account: l.account(n), Control: l.control(n)}
+	{"outcome", func(q *asr.FindingQuery, _ load, n int, rare bool) {
+		if q.Outcomes = asr.Outcomes[n%3 : n%3+1]; rare {
+			q.Outcomes = []asr.Outcome{asr.OutcomeReverted, asr.OutcomeStillFailed}
+		}
 	}},
-	{"control and Region", func(l load, n int) asr.FindingQuery {
-		return asr.FindingQuery{Control: l.control(n), Region: "us-west-2"}
+	{"outcomes", func(q *asr.FindingQuery, _ load, _ int, rare bool) {
+		if q.Outcomes = []asr.Outcome{asr.OutcomeOpen, asr.OutcomeRunning, asr.OutcomeClosed}; rare {
+			q.Outcomes = []asr.Outcome{asr.OutcomeNotFixed, asr.OutcomeReverted, asr.OutcomeStillFailed}
+		}
 	}},
-	{"severity, Region and outcome", func(_ load, n int) asr.FindingQuery {
-		return asr.FindingQuery{Severity: "CRITICAL", Region: regions[n%len(regions)], Outcomes: []asr.Outcome{asr.OutcomeOpen}}
-	}},
+}
+
+// rareRegion is a Region that few findings are in.
+const rareRegion = "sa-east-1"
+
+// aged makes findings what they become with time: most stay open, a few are
+// reverted.
+func aged(findings []asr.Finding, from int) []asr.Finding {
+	for i := range findings {
+		n, f := from+i, &findings[i]
+		switch {
+		case n%50_000 == 7:
+			f.Region = rareRegion
+		case n%100_000 == 9:
+			f.Outcome = asr.OutcomeReverted
+		case n%10_000 == 11:
+			f.Outcome = asr.OutcomeStillFailed
+		case n%13 > 8:
+			f.Outcome = asr.Outcomes[1+n%3]
+		}
+	}
+	return findings
 }
 
 func p95(times int, f func(n int) error) (float64, error) {
@@ -164,12 +207,7 @@ func p95(times int, f func(n int) error) (float64, error) {
 func once(f func() error) (float64, error) {
 	began := cpuTime()
 	err := f()
-	return float64((cpuTime() - began).Microseconds()) / 1000, err
-}
-
-func percentile(all []float64, p int) float64 {
-	all = slices.Sorted(slices.Values(all))
-	return all[min(len(all)-1, len(all)*p/100)]
+	return milliseconds(cpuTime() - began), err
 }
 
 // megabytes is what a process ("self", or its id) holds of the machine's memory.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -34,8 +33,7 @@ func rate(n int, f func() error) (float64, error) {
 		}
 		all = append(all, float64(n)/(cpuTime()-began).Seconds())
 	}
-	slices.Sort(all)
-	return all[len(all)/2], nil
+	return median(all), nil
 }
 
 // rules is a policy of the size that people write.

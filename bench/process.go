@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -29,46 +28,35 @@ import (
 // process measures the program itself: its size, its start, and a server that
 // has nothing to do.
 func process(ctx context.Context) ([]row, error) {
-	dir, err := os.MkdirTemp("", "asr-bench")
+	asr, err := build(ctx, "asr")
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = os.RemoveAll(dir) }() // what is left is in the folder for such things
-	binary := filepath.Join(dir, "asr")
-	build := exec.CommandContext(ctx, "go", "build", "-ldflags", "-s -w", "-o", binary, "./cmd/asr")
-	build.Stderr = os.Stderr
-	if err := build.Run(); err != nil {
-		return nil, fmt.Errorf("build ./cmd/asr: %w", err)
-	}
-	info, err := os.Stat(binary)
+	defer asr.drop()
+	info, err := os.Stat(asr.path)
 	if err != nil {
 		return nil, err
 	}
-	start, err := started(ctx, binary)
+	took, err := started(func() (start, error) { return asr.version(ctx) })
 	if err != nil {
 		return nil, err
 	}
 	idle, err := idles(ctx)
-	return []row{
-		{what: "the binary", unit: "MB", value: float64(info.Size()) / 1e6, most: 50},
-		{what: "asr version, start to end, CPU time, median of " + fmt.Sprint(starts), unit: "ms", value: start, most: 50},
-		{what: "a server that does nothing, resident memory", unit: "MB", value: idle, most: 60},
-	}, err
+	return slices.Concat(
+		[]row{{what: "the binary", unit: "MB", value: float64(info.Size()) / 1e6, most: 50}},
+		took.rows("asr version, start to end", 50),
+		[]row{{what: "a server that does nothing, resident memory", unit: "MB", value: idle, most: 60}},
+	), err
 }
 
-// started is the CPU time of the shortest command, in milliseconds.
-func started(ctx context.Context, binary string) (float64, error) {
-	var all []float64
-	for range starts {
-		cmd := exec.CommandContext(ctx, binary, "version")
-		if err := cmd.Run(); err != nil {
-			return 0, fmt.Errorf("asr version: %w", err)
-		}
-		used := cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
-		all = append(all, float64(used.Microseconds())/1000)
+// version runs the shortest command.
+func (p program) version(ctx context.Context) (start, error) {
+	cmd := exec.CommandContext(ctx, p.path, "version")
+	began := time.Now()
+	if err := cmd.Run(); err != nil {
+		return start{}, fmt.Errorf("asr version: %w", err)
 	}
-	slices.Sort(all)
-	return all[len(all)/2], nil
+	return start{milliseconds(time.Since(began)), used(cmd)}, nil
 }
 
 // idles starts this program again as a server, waits until it serves, and looks

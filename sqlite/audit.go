@@ -9,9 +9,11 @@ import (
 	"example.com/asr"
 )
 
+const chainHead = "SELECT seq, hash FROM chains WHERE subject = ?"
+
 // Head implements asr.AuditStore.
 func (s *Store) Head(ctx context.Context, subject string) (head asr.Chain, err error) {
-	err = s.read.QueryRowContext(ctx, "SELECT seq, hash FROM chains WHERE subject = ?", subject).Scan(&head.Seq, &head.Hash)
+	err = s.reads.row(ctx, chainHead, subject).Scan(&head.Seq, &head.Hash)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return asr.Chain{}, fmt.Errorf("head of %s: %w", subject, err)
 	}
@@ -20,17 +22,9 @@ func (s *Store) Head(ctx context.Context, subject string) (head asr.Chain, err e
 
 const recordsQuery = "SELECT r.seq, r.doc FROM records r JOIN chains c ON c.pk = r.chain WHERE c.subject = ? ORDER BY r.seq"
 
-// asked is a query that is asked again and again: to verify the log, once for
-// each of its chains.
-type asked struct{ *sql.Stmt }
-
-func (p asked) QueryContext(ctx context.Context, _ string, args ...any) (*sql.Rows, error) {
-	return p.Stmt.QueryContext(ctx, args...)
-}
-
 // Records implements asr.AuditStore.
 func (s *Store) Records(ctx context.Context, subject string) ([]asr.Record, error) {
-	all, err := list(ctx, s.records, func(rows *sql.Rows) (asr.Record, error) { return scanRecord(rows) }, "", subject)
+	all, err := list(ctx, s.read, func(rows *sql.Rows) (asr.Record, error) { return scanRecord(rows) }, recordsQuery, subject)
 	if err != nil {
 		return nil, fmt.Errorf("records of %s: %w", subject, err)
 	}

@@ -10,15 +10,16 @@ import (
 	"example.com/asr"
 )
 
-// What Commit executes. The statements are prepared once, when the store is opened.
+// What Commit executes.
 const (
-	insertRun     = "INSERT INTO runs (version, state, account, control, resource, claim, created_at, due_at, id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING pk"
-	updateRun     = "UPDATE runs SET version = ?, state = ?, account = ?, control = ?, resource = ?, claim = ?, created_at = ?, due_at = ? WHERE id = ? AND version = ? RETURNING pk"
+	insertRun     = "INSERT INTO runs (version, state, due_at, account, control, resource, claim, created_at, id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING pk"
+	moveRun       = "UPDATE runs SET version = ?, state = ?, due_at = ? WHERE account = ? AND control = ? AND resource = ? AND claim = ? AND created_at = ? AND id = ? AND version = ? RETURNING pk"
+	updateRun     = "UPDATE runs SET version = ?, state = ?, due_at = ?, account = ?, control = ?, resource = ?, claim = ?, created_at = ? WHERE id = ? AND version = ? RETURNING pk"
 	putRunDoc     = "INSERT INTO run_docs (pk, doc) VALUES (?, ?) ON CONFLICT DO UPDATE SET doc = excluded.doc"
 	putRunFinding = "INSERT OR IGNORE INTO run_findings (finding, run) VALUES (?, ?)"
 	dropClaim     = "DELETE FROM claims WHERE run = ?"
-	claimHolder   = "SELECT r.id FROM claims c JOIN runs r ON r.pk = c.run WHERE c.claim = ? AND c.run <> ?"
-	putClaim      = "INSERT INTO claims (claim, run) VALUES (?, ?) ON CONFLICT (run) DO UPDATE SET claim = excluded.claim ON CONFLICT (claim) DO NOTHING"
+	claimHolder   = "SELECT r.pk, r.id FROM claims c JOIN runs r ON r.pk = c.run WHERE c.claim = ?"
+	putClaim      = "INSERT INTO claims (claim, run) VALUES (?, ?) ON CONFLICT (run) DO UPDATE SET claim = excluded.claim"
 	dropLocks     = "DELETE FROM locks WHERE run = ?"
 	lockHolder    = "SELECT r.id FROM locks l JOIN runs r ON r.pk = l.run WHERE l.setting = ? AND l.run <> ?"
 	putLock       = "INSERT OR IGNORE INTO locks (setting, run) VALUES (?, ?)"
@@ -26,22 +27,28 @@ const (
 	putPlace      = "INSERT INTO line (run, doc) VALUES (?, ?) ON CONFLICT DO UPDATE SET doc = excluded.doc"
 	insertLedger  = "INSERT INTO ledgers (doc, scope, version) VALUES (?, ?, 1) ON CONFLICT DO NOTHING"
 	updateLedger  = "UPDATE ledgers SET version = version + 1, doc = ? WHERE scope = ? AND version = ?"
-	chainHead     = "SELECT seq, hash FROM chains WHERE subject = ?"
-	putChain      = "INSERT INTO chains (subject, seq, hash) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET seq = excluded.seq, hash = excluded.hash RETURNING pk"
+	startChain    = "INSERT INTO chains (seq, hash, subject) VALUES (?, ?, ?) ON CONFLICT DO NOTHING RETURNING pk"
+	growChain     = "UPDATE chains SET seq = ?, hash = ? WHERE subject = ? AND seq = ? AND hash = ? RETURNING pk"
 	insertRecord  = "INSERT INTO records (chain, seq, doc) VALUES (?, ?, ?)"
 	putMessage    = "INSERT INTO messages (id, due_at, doc) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET due_at = excluded.due_at, doc = excluded.doc"
 )
 
-var committed = []string{
-	insertRun, updateRun, putRunDoc, putRunFinding, dropClaim, claimHolder, putClaim, dropLocks, lockHolder, putLock, dropPlace, putPlace, insertLedger, updateLedger,
-	insertFinding, insertFindingDoc, updateSameKind, findingKind, updateFinding, updateFindingDoc, count, chainHead, putChain, insertRecord, putMessage,
-}
+// What is executed often is prepared once, when the store is opened: to prepare
+// a statement takes several times as long as to execute it.
+var (
+	written = []string{
+		metaValue, insertRun, moveRun, updateRun, putRunDoc, putRunFinding, dropClaim, claimHolder, putClaim, dropLocks, lockHolder, putLock, dropPlace, putPlace, insertLedger, updateLedger,
+		insertFinding, insertFindingDoc, updateAlike, findingFacets, updateFinding, updateFindingDoc, kindOf, insertKind, count, startChain, growChain, insertRecord, putMessage,
+		leaseRun, releaseRun, delivered, putSetting, addCall,
+	}
+	asked = []string{oneRun, lastRun, someDue, nextDue, oneFinding, chainHead, ledger, setting}
+)
 
 // writing is a transaction that executes what was prepared. Its end closes the
 // statements that it took; Close those of the store.
 type writing struct {
 	tx       *sql.Tx
-	prepared map[string]*sql.Stmt
+	prepared prepared
 }
 
 func (w writing) exec(ctx context.Context, query string, args ...any) error {
@@ -82,17 +89,34 @@ func (w writing) row(ctx context.Context, query string, args ...any) *sql.Row {
 	return w.tx.StmtContext(ctx, w.prepared[query]).QueryRowContext(ctx, args...) //nolint:sqlclosecheck // see above
 }
 
-// prepareCommit readies what Commit executes.
-func (s *Store) prepareCommit(ctx context.Context) error {
-	s.prepared = map[string]*sql.Stmt{}
-	for _, query := range committed {
-		stmt, err := s.write.PrepareContext(ctx, query) //nolint:sqlclosecheck // it lives as long as the store
+// prepared are statements by their text. They live as long as the store.
+type prepared map[string]*sql.Stmt
+
+func prepare(ctx context.Context, db *sql.DB, queries []string) (prepared, error) {
+	all := prepared{}
+	for _, query := range queries {
+		stmt, err := db.PrepareContext(ctx, query) //nolint:sqlclosecheck // see above
 		if err != nil {
-			return err
+			return nil, err
 		}
-		s.prepared[query] = stmt
+		all[query] = stmt
 	}
-	return nil
+	return all, nil
+}
+
+// QueryContext runs one of them as if it were not prepared.
+func (p prepared) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	return p[query].QueryContext(ctx, args...)
+}
+
+func (p prepared) row(ctx context.Context, query string, args ...any) *sql.Row {
+	return p[query].QueryRowContext(ctx, args...)
+}
+
+func (p prepared) close() {
+	for _, stmt := range p {
+		_ = stmt.Close() // it goes with its connection anyway
+	}
 }
 
 // packed is a batch with its documents ready: nobody waits for the write lock
@@ -115,10 +139,10 @@ func (s *Store) Commit(ctx context.Context, b *asr.Batch) error {
 		return fmt.Errorf("commit: %w", err)
 	}
 	err = s.update(ctx, func(tx *sql.Tx) error {
-		if err := s.current(ctx, tx, p.key); err != nil {
+		w := writing{tx, s.writes}
+		if err := s.current(ctx, w, p.key); err != nil {
 			return err
 		}
-		w := writing{tx, s.prepared}
 		for _, put := range []func(context.Context, writing) error{p.putRun, p.putFindings, p.putRecords, p.putMessages, p.putLedgers} {
 			if err := put(ctx, w); err != nil {
 				return err
@@ -219,21 +243,23 @@ func (p *packed) putRun(ctx context.Context, w writing) error {
 }
 
 // putRunRow stores the columns, if the version is the one that the run was
-// loaded with.
+// loaded with. Most steps leave those alone that never change but with a target
+// or a claim: what isn't set is moved in no index.
 func (p *packed) putRunRow(ctx context.Context, w writing) (pk int64, err error) {
 	r := p.Run
-	args := []any{r.Version + 1, r.State, r.Target.Account, r.Control, r.Target.ID, r.Claim, micros(r.CreatedAt), due(r), r.ID}
-	query := updateRun
+	args := []any{r.Version + 1, r.State, due(r), r.Target.Account, r.Control, r.Target.ID, r.Claim, micros(r.CreatedAt), r.ID}
+	queries := []string{moveRun, updateRun}
 	if r.Version == 0 {
-		query = insertRun
+		queries = []string{insertRun}
 	} else {
 		args = append(args, r.Version)
 	}
-	err = w.row(ctx, query, args...).Scan(&pk)
-	if errors.Is(err, sql.ErrNoRows) {
-		return 0, asr.ErrStale
+	for _, query := range queries {
+		if err = w.row(ctx, query, args...).Scan(&pk); !errors.Is(err, sql.ErrNoRows) {
+			return pk, err
+		}
 	}
-	return pk, err
+	return 0, asr.ErrStale
 }
 
 // due is when the run is due, NULL if it never is.
@@ -251,19 +277,20 @@ func (p *packed) putClaim(ctx context.Context, w writing, pk int64) error {
 	if !p.Run.State.Open() {
 		return w.exec(ctx, dropClaim, pk)
 	}
-	holder, err := holder(ctx, w, claimHolder, p.Run.Claim, pk)
-	if err != nil {
+	var run int64
+	var id string
+	switch err := w.row(ctx, claimHolder, p.Run.Claim).Scan(&run, &id); {
+	case errors.Is(err, sql.ErrNoRows):
+		return w.exec(ctx, putClaim, p.Run.Claim, pk)
+	case err != nil || run == pk:
 		return err
 	}
-	if holder != "" {
-		return &asr.ClaimedError{Run: holder}
-	}
-	return w.exec(ctx, putClaim, p.Run.Claim, pk)
+	return &asr.ClaimedError{Run: id}
 }
 
-// holder is the run that the query finds, "" if it finds none.
-func holder(ctx context.Context, w writing, query string, args ...any) (id string, err error) {
-	err = w.row(ctx, query, args...).Scan(&id)
+// holder is another run than pk that has locked a setting, "" if none has.
+func holder(ctx context.Context, w writing, setting string, pk int64) (id string, err error) {
+	err = w.row(ctx, lockHolder, setting, pk).Scan(&id)
 	if errors.Is(err, sql.ErrNoRows) {
 		return "", nil
 	}
@@ -278,7 +305,7 @@ func (p *packed) putLocks(ctx context.Context, w writing, pk int64) error {
 		return nil
 	}
 	for _, setting := range p.Run.Locks {
-		holder, err := holder(ctx, w, lockHolder, setting, pk)
+		holder, err := holder(ctx, w, setting, pk)
 		if err != nil {
 			return err
 		}
@@ -301,17 +328,22 @@ func (p *packed) putRecords(ctx context.Context, w writing) error {
 	return nil
 }
 
+// putRecord adds a record to its chain, if that ends where the record goes on.
 func putRecord(ctx context.Context, w writing, r asr.Record, doc []byte) error {
-	var head asr.Chain
-	err := w.row(ctx, chainHead, r.Subject).Scan(&head.Seq, &head.Hash)
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return err
-	}
-	if !head.Follows(r) {
+	before := asr.Chain{Seq: r.Seq - 1, Hash: r.Prev}
+	if !before.Follows(r) {
 		return asr.ErrStale
 	}
+	query, args := startChain, []any{r.Seq, r.Hash, r.Subject}
+	if before != (asr.Chain{}) {
+		query, args = growChain, append(args, before.Seq, before.Hash)
+	}
 	var chain int64
-	if err := w.row(ctx, putChain, r.Subject, r.Seq, r.Hash).Scan(&chain); err != nil {
+	err := w.row(ctx, query, args...).Scan(&chain)
+	if errors.Is(err, sql.ErrNoRows) {
+		return asr.ErrStale
+	}
+	if err != nil {
 		return err
 	}
 	return w.exec(ctx, insertRecord, chain, r.Seq, doc)

@@ -41,9 +41,14 @@ func (s *Store) checkKey(ctx context.Context, tx *sql.Tx) error {
 	return s.takeKey(ctx, tx)
 }
 
-func meta(ctx context.Context, tx *sql.Tx, name string) (value []byte, err error) {
-	err = tx.QueryRowContext(ctx, "SELECT value FROM meta WHERE name = ?", name).Scan(&value)
-	if errors.Is(err, sql.ErrNoRows) {
+const metaValue = "SELECT value FROM meta WHERE name = ?"
+
+func meta(ctx context.Context, tx *sql.Tx, name string) ([]byte, error) {
+	return metaOf(tx.QueryRowContext(ctx, metaValue, name))
+}
+
+func metaOf(row *sql.Row) (value []byte, err error) {
+	if err = row.Scan(&value); errors.Is(err, sql.ErrNoRows) {
 		err = nil
 	}
 	return value, err
@@ -72,11 +77,11 @@ func otherKey() error {
 // current refuses what a former key encrypted: another process has changed it
 // for a newer one, which the vault then learns. To the caller it is as if the
 // run had been saved meanwhile: it looks again, and seals with the newer key.
-func (s *Store) current(ctx context.Context, tx *sql.Tx, key string) error {
+func (s *Store) current(ctx context.Context, w writing, key string) error {
 	if key == "" {
 		return nil
 	}
-	primary, err := meta(ctx, tx, metaPrimary)
+	primary, err := metaOf(w.row(ctx, metaValue, metaPrimary))
 	if err != nil || string(primary) == key {
 		return err
 	}
@@ -147,7 +152,7 @@ func scanEncrypted(rows *sql.Rows) (e encrypted, err error) {
 }
 
 func (s *Store) rewrap(ctx context.Context, tx *sql.Tx, query, table string, name func(string) string, last int64) (int, int64, error) {
-	if err := s.current(ctx, tx, s.vault.Primary()); err != nil {
+	if err := s.current(ctx, writing{tx, s.writes}, s.vault.Primary()); err != nil {
 		return 0, last, err
 	}
 	header := s.vault.Header()

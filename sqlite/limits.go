@@ -36,13 +36,15 @@ func (p *packed) putLedgers(ctx context.Context, w writing) error {
 	return nil
 }
 
+const ledger = "SELECT doc FROM ledgers WHERE scope = ?"
+
 // Ledgers implements asr.LimitStore.
 func (s *Store) Ledgers(ctx context.Context, scopes ...string) ([]asr.Ledger, error) {
 	all := make([]asr.Ledger, len(scopes))
 	for i, scope := range scopes {
 		all[i].Scope = scope
 		var doc []byte
-		err := s.read.QueryRowContext(ctx, "SELECT doc FROM ledgers WHERE scope = ?", scope).Scan(&doc)
+		err := s.reads.row(ctx, ledger, scope).Scan(&doc)
 		if err == nil {
 			err = asr.Restore("ledger", scope, doc, &all[i])
 		}

@@ -203,6 +203,12 @@ func holdsAll(t *testing.T, s *Store) {
 	same("leased", leased, "r-1", err)
 }
 
+// asVersion4 makes a file look as version 4 left it.
+const asVersion4 = `DROP INDEX findings_by_kind; DROP INDEX findings_by_account; DROP INDEX findings_by_control; DROP TABLE finding_counts;
+	ALTER TABLE findings ADD COLUMN region TEXT NOT NULL DEFAULT ''; ALTER TABLE findings ADD COLUMN severity TEXT NOT NULL DEFAULT ''; ALTER TABLE findings ADD COLUMN outcome TEXT NOT NULL DEFAULT '';
+	UPDATE findings SET (region, severity, outcome) = (SELECT k.region, k.severity, k.outcome FROM kinds k WHERE k.pk = kind); ALTER TABLE findings DROP COLUMN kind; DROP TABLE kinds;
+	CREATE INDEX findings_by_account ON findings (account, updated_at, id); CREATE INDEX findings_by_control ON findings (control, updated_at, id); CREATE INDEX findings_by_outcome ON findings (outcome, updated_at, id);`
+
 // The fixture of version 1 has no resources.
 func TestResourcesAreFilledInWhenAnOldFileIsMigrated(t *testing.T) {
 	t.Parallel()
@@ -217,7 +223,7 @@ func TestResourcesAreFilledInWhenAnOldFileIsMigrated(t *testing.T) {
 	if err := errors.Join(s.Commit(t.Context(), &asr.Batch{Run: &r, Findings: []asr.Finding{f}}), s.Close()); err != nil {
 		t.Fatal(err)
 	}
-	run(t, path, `DROP INDEX runs_by_resource; ALTER TABLE runs DROP COLUMN resource; DROP INDEX findings_by_resource; ALTER TABLE findings DROP COLUMN resource; DROP TABLE ledgers; DROP TABLE line; DROP TABLE finding_counts; PRAGMA user_version = 1`)
+	run(t, path, `DROP INDEX runs_by_resource; ALTER TABLE runs DROP COLUMN resource; `+asVersion4+` DROP INDEX findings_by_resource; ALTER TABLE findings DROP COLUMN resource; DROP TABLE ledgers; DROP TABLE line; PRAGMA user_version = 1`)
 	s = openAt(t, path)
 	runs, _, err := s.Runs(t.Context(), asr.RunQuery{Resource: r.Target.ID})
 	if err != nil || len(runs) != 1 {

@@ -31,9 +31,11 @@ func (s *Store) scanMessage(rows *sql.Rows) (m asr.Message, err error) {
 	return m, s.unseal(doc, messageDoc(id), "message", id, &m)
 }
 
+const delivered = "DELETE FROM messages WHERE id = ?"
+
 // Delivered implements asr.Outbox.
 func (s *Store) Delivered(ctx context.Context, id string) error {
-	if err := s.exec(ctx, "DELETE FROM messages WHERE id = ?", id); err != nil {
+	if err := s.exec(ctx, delivered, id); err != nil {
 		return fmt.Errorf("delivered: %w", err)
 	}
 	return nil
@@ -45,7 +47,7 @@ func (s *Store) Postpone(ctx context.Context, m asr.Message) error {
 	doc, err := s.seal(m, messageDoc(m.ID))
 	if err == nil {
 		err = s.update(ctx, func(tx *sql.Tx) error {
-			if err := s.current(ctx, tx, key); err != nil {
+			if err := s.current(ctx, writing{tx, s.writes}, key); err != nil {
 				return err
 			}
 			_, err := tx.ExecContext(ctx, "UPDATE messages SET due_at = ?, doc = ? WHERE id = ?", micros(m.DueAt), doc, m.ID)

@@ -39,6 +39,15 @@ func in[T ~string](w *where, column string, values []T) {
 	w.add(column+" IN (?"+strings.Repeat(", ?", len(values)-1)+")", args...)
 }
 
+// after selects what comes after a place in a list, the newest first; nil: all.
+func (w *where) after(at, id string, place *asr.Place) {
+	if place != nil {
+		w.add("("+at+", "+id+") < (?, ?)", place.At, place.ID)
+	}
+}
+
+func (w *where) some() bool { return len(w.conditions) > 0 }
+
 func (w *where) sql() string {
 	if len(w.conditions) == 0 {
 		return ""
@@ -55,30 +64,29 @@ type keyed[T any] struct {
 
 const defaultLimit = 100
 
-// order is the columns that a list is in the order of, and a cursor's query.
-type order struct{ at, id, scope string }
-
-// page lists a page, newest first, and the cursor of the next one.
-func page[T any](ctx context.Context, s *Store, scan func(*sql.Rows) (keyed[T], error), columns string, o order, w where, cursor string, limit int) ([]T, string, error) {
+// page lists a page, newest first, and the cursor of the next one. The query is
+// that of the first n items after a place; nil: from the first on.
+func page[T any](ctx context.Context, s *Store, scan func(*sql.Rows) (keyed[T], error), query func(after *asr.Place, n int) (string, []any), scope, cursor string, limit int) ([]T, string, error) {
 	if limit <= 0 {
 		limit = defaultLimit
 	}
+	var after *asr.Place
 	if cursor != "" {
-		last, err := asr.ParseCursor(s.vault, o.scope, cursor)
+		last, err := asr.ParseCursor(s.vault, scope, cursor)
 		if err != nil {
 			return nil, "", err
 		}
-		w.add("("+o.at+", "+o.id+") < (?, ?)", last.At, last.ID)
+		after = &last
 	}
-	query := columns + w.sql() + " ORDER BY " + o.at + " DESC, " + o.id + " DESC LIMIT ?"
-	found, err := list(ctx, s.read, scan, query, append(w.args, limit+1)...)
+	text, args := query(after, limit+1)
+	found, err := list(ctx, s.read, scan, text, args...)
 	if err != nil {
 		return nil, "", fmt.Errorf("list: %w", err)
 	}
 	next := ""
 	if len(found) > limit {
 		found = found[:limit]
-		next = asr.Place{At: found[limit-1].at, ID: found[limit-1].id}.Cursor(s.vault, o.scope)
+		next = asr.Place{At: found[limit-1].at, ID: found[limit-1].id}.Cursor(s.vault, scope)
 	}
 	items := make([]T, len(found))
 	for i, k := range found {

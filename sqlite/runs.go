@@ -10,21 +10,30 @@ import (
 	"example.com/asr"
 )
 
-const runColumns = "SELECT r.id, r.created_at, d.doc FROM runs r JOIN run_docs d ON d.pk = r.pk"
+const (
+	runColumns = "SELECT r.id, r.created_at, d.doc FROM runs r JOIN run_docs d ON d.pk = r.pk"
+	oneRun     = runColumns + " WHERE r.id = ?"
+	lastRun    = runColumns + " WHERE r.claim = ? AND r.state <> ? ORDER BY EXISTS (SELECT 1 FROM claims c WHERE c.run = r.pk) DESC, r.created_at DESC, r.id DESC LIMIT 1"
+	leaseRun   = `UPDATE runs SET leased_to = ?, leased_until = ? WHERE pk = (
+		SELECT pk FROM runs WHERE due_at <= ? AND leased_until <= ? AND (? = '' OR id = ?) ORDER BY due_at, pk LIMIT 1
+	) RETURNING id`
+	releaseRun = "UPDATE runs SET leased_to = '', leased_until = 0 WHERE id = ? AND leased_to = ?"
+	someDue    = "SELECT EXISTS (SELECT 1 FROM runs WHERE due_at <= ? AND leased_until <= ?)"
+	nextDue    = "SELECT min(due_at) FROM runs WHERE due_at IS NOT NULL"
+)
 
 // Run implements asr.RunStore.
 func (s *Store) Run(ctx context.Context, id string) (asr.Run, error) {
-	return s.oneRun(ctx, runColumns+" WHERE r.id = ?", id)
+	return s.oneRun(ctx, oneRun, id)
 }
 
 // LastRun implements asr.RunStore.
 func (s *Store) LastRun(ctx context.Context, claim string) (asr.Run, error) {
-	return s.oneRun(ctx, runColumns+` WHERE r.claim = ? AND r.state <> ?
-		ORDER BY EXISTS (SELECT 1 FROM claims c WHERE c.run = r.pk) DESC, r.created_at DESC, r.id DESC LIMIT 1`, claim, asr.StateCancelled)
+	return s.oneRun(ctx, lastRun, claim, asr.StateCancelled)
 }
 
 func (s *Store) oneRun(ctx context.Context, query string, args ...any) (asr.Run, error) {
-	found, err := list(ctx, s.read, s.scanRun, query, args...)
+	found, err := list(ctx, s.reads, s.scanRun, query, args...)
 	if err != nil {
 		return asr.Run{}, fmt.Errorf("load a run: %w", err)
 	}
@@ -52,19 +61,20 @@ func (s *Store) Runs(ctx context.Context, q asr.RunQuery) ([]asr.Run, string, er
 	if q.Finding != "" {
 		w.add("r.pk IN (SELECT run FROM run_findings WHERE finding = ?)", q.Finding)
 	}
-	return page(ctx, s, s.scanRun, runColumns, order{"r.created_at", "r.id", q.Scope()}, w, q.Cursor, q.Limit)
+	query := func(after *asr.Place, n int) (string, []any) {
+		w.after("r.created_at", "r.id", after)
+		return runColumns + w.sql() + " ORDER BY r.created_at DESC, r.id DESC LIMIT ?", append(w.args, n)
+	}
+	return page(ctx, s, s.scanRun, query, q.Scope(), q.Cursor, q.Limit)
 }
 
 // Lease implements asr.RunStore.
 func (s *Store) Lease(ctx context.Context, worker, id string, now time.Time, ttl time.Duration) (string, error) {
-	const query = `UPDATE runs SET leased_to = ?, leased_until = ? WHERE pk = (
-		SELECT pk FROM runs WHERE due_at <= ? AND leased_until <= ? AND (? = '' OR id = ?) ORDER BY due_at, pk LIMIT 1
-	) RETURNING id`
 	if none, err := s.idle(ctx, now); none || err != nil {
 		return "", err
 	}
 	var leased string
-	err := s.write.QueryRowContext(ctx, query, worker, micros(now.Add(ttl)), micros(now), micros(now), id, id).Scan(&leased)
+	err := s.writes.row(ctx, leaseRun, worker, micros(now.Add(ttl)), micros(now), micros(now), id, id).Scan(&leased)
 	if errors.Is(err, sql.ErrNoRows) {
 		return "", asr.ErrNotFound
 	}
@@ -78,7 +88,7 @@ func (s *Store) Lease(ctx context.Context, worker, id string, now time.Time, ttl
 // the usual answer to many workers that ask again and again.
 func (s *Store) idle(ctx context.Context, now time.Time) (bool, error) {
 	var some bool
-	err := s.read.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM runs WHERE due_at <= ? AND leased_until <= ?)", micros(now), micros(now)).Scan(&some)
+	err := s.reads.row(ctx, someDue, micros(now), micros(now)).Scan(&some)
 	switch {
 	case err != nil:
 		return false, fmt.Errorf("lease: %w", err)
@@ -90,7 +100,7 @@ func (s *Store) idle(ctx context.Context, now time.Time) (bool, error) {
 
 // Release implements asr.RunStore.
 func (s *Store) Release(ctx context.Context, id, worker string) error {
-	err := s.exec(ctx, "UPDATE runs SET leased_to = '', leased_until = 0 WHERE id = ? AND leased_to = ?", id, worker)
+	err := s.exec(ctx, releaseRun, id, worker)
 	if err != nil {
 		return fmt.Errorf("release: %w", err)
 	}
@@ -100,7 +110,7 @@ func (s *Store) Release(ctx context.Context, id, worker string) error {
 // NextDue implements asr.RunStore.
 func (s *Store) NextDue(ctx context.Context) (time.Time, error) {
 	var at sql.NullInt64
-	if err := s.read.QueryRowContext(ctx, "SELECT min(due_at) FROM runs WHERE due_at IS NOT NULL").Scan(&at); err != nil {
+	if err := s.reads.row(ctx, nextDue).Scan(&at); err != nil {
 		return time.Time{}, fmt.Errorf("next due: %w", err)
 	}
 	if !at.Valid {

@@ -9,9 +9,15 @@ import (
 	"example.com/asr"
 )
 
+const (
+	setting    = "SELECT value FROM settings WHERE name = ?"
+	putSetting = "INSERT INTO settings (name, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value"
+	addCall    = "INSERT INTO calls (run, doc) VALUES (?, ?)"
+)
+
 // Setting implements asr.Settings.
 func (s *Store) Setting(ctx context.Context, name string) (value string, err error) {
-	err = s.read.QueryRowContext(ctx, "SELECT value FROM settings WHERE name = ?", name).Scan(&value)
+	err = s.reads.row(ctx, setting, name).Scan(&value)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return "", fmt.Errorf("setting %s: %w", name, err)
 	}
@@ -20,7 +26,7 @@ func (s *Store) Setting(ctx context.Context, name string) (value string, err err
 
 // SetSetting implements asr.Settings.
 func (s *Store) SetSetting(ctx context.Context, name, value string) error {
-	err := s.exec(ctx, "INSERT INTO settings (name, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value", name, value)
+	err := s.exec(ctx, putSetting, name, value)
 	if err != nil {
 		return fmt.Errorf("setting %s: %w", name, err)
 	}
@@ -31,7 +37,7 @@ func (s *Store) SetSetting(ctx context.Context, name, value string) error {
 func (s *Store) AddCall(ctx context.Context, c asr.APICall) error {
 	doc, err := encode(c)
 	if err == nil {
-		err = s.exec(ctx, "INSERT INTO calls (run, doc) VALUES (?, ?)", c.Run, doc)
+		err = s.exec(ctx, addCall, c.Run, doc)
 	}
 	if err != nil {
 		return fmt.Errorf("add a call: %w", err)

@@ -28,8 +28,8 @@ type Store struct {
 	read  *sql.DB
 	vault Vault
 
-	prepared map[string]*sql.Stmt // of write, by their text
-	records  asked
+	writes prepared // of write
+	reads  prepared // of read
 }
 
 // Vault encrypts documents and signs cursors; aad names the document.
@@ -96,11 +96,11 @@ func Open(ctx context.Context, path string, v Vault) (*Store, error) {
 	}
 	s.read.SetMaxOpenConns(readers)
 	s.read.SetMaxIdleConns(readers)
-	if err = s.prepare(ctx); err == nil {
-		err = s.prepareCommit(ctx)
+	if err = s.ready(ctx); err == nil {
+		s.writes, err = prepare(ctx, s.write, written)
 	}
 	if err == nil {
-		s.records.Stmt, err = s.read.PrepareContext(ctx, recordsQuery)
+		s.reads, err = prepare(ctx, s.read, asked)
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), s.read.Close(), s.write.Close())
@@ -138,10 +138,10 @@ func dsn(path string, pragmas []string) string {
 	return u.String()
 }
 
-// prepare is the first use of the file. Two processes that make a file at once
+// ready is the first use of the file. Two processes that make a file at once
 // can find it busy in spite of the busy timeout, which doesn't apply while the
 // journal mode changes.
-func (s *Store) prepare(ctx context.Context) error {
+func (s *Store) ready(ctx context.Context) error {
 	for end := time.Now().Add(patience); ; {
 		err := s.migrate(ctx)
 		if !is(err, codeBusy) || time.Now().After(end) {
@@ -188,16 +188,19 @@ func judge(err error) error {
 }
 
 // exec runs one statement that writes.
-func (s *Store) exec(ctx context.Context, query string, args ...any) error {
-	_, err := s.write.ExecContext(ctx, query, args...)
+func (s *Store) exec(ctx context.Context, query string, args ...any) (err error) {
+	if stmt := s.writes[query]; stmt != nil {
+		_, err = stmt.ExecContext(ctx, args...)
+	} else {
+		_, err = s.write.ExecContext(ctx, query, args...)
+	}
 	return judge(err)
 }
 
 // Close waits for what is under way and closes the file.
 func (s *Store) Close() error {
-	for _, stmt := range s.prepared {
-		_ = stmt.Close() // it goes with its connection anyway
-	}
+	s.reads.close()
+	s.writes.close()
 	_, _ = s.write.Exec("PRAGMA optimize") // statistics for the query planner: nice to have
 	return errors.Join(s.read.Close(), s.write.Close())
 }

@@ -9,25 +9,40 @@ import (
 )
 
 const (
-	insertFinding    = "INSERT INTO findings (version, region, resource, updated_at, account, control, severity, outcome, id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+	insertFinding    = "INSERT INTO findings (version, resource, updated_at, account, control, kind, id) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
 	insertFindingDoc = "INSERT INTO finding_docs (doc, pk) VALUES (?, ?)"
-	updateSameKind   = "UPDATE findings SET version = ?, region = ?, resource = ?, updated_at = ? WHERE account = ? AND control = ? AND severity = ? AND outcome = ? AND id = ? AND version = ?"
-	findingKind      = "SELECT account, control, severity, outcome FROM findings WHERE id = ? AND version = ?"
-	updateFinding    = "UPDATE findings SET version = ?, region = ?, resource = ?, updated_at = ?, account = ?, control = ?, severity = ?, outcome = ? WHERE id = ?"
+	updateAlike      = "UPDATE findings SET version = ?, resource = ?, updated_at = ? WHERE account = ? AND control = ? AND kind = ? AND id = ? AND version = ?"
+	findingFacets    = "SELECT f.account, f.control, k.severity, k.outcome FROM findings f JOIN kinds k ON k.pk = f.kind WHERE f.id = ? AND f.version = ?"
+	updateFinding    = "UPDATE findings SET version = ?, resource = ?, updated_at = ?, account = ?, control = ?, kind = ? WHERE id = ?"
 	updateFindingDoc = "UPDATE finding_docs SET doc = ? WHERE pk = (SELECT pk FROM findings WHERE id = ?)"
+	kindOf           = "SELECT pk FROM kinds WHERE region = ? AND severity = ? AND outcome = ?"
+	insertKind       = "INSERT INTO kinds (region, severity, outcome) VALUES (?, ?, ?)"
 	count            = "INSERT INTO finding_counts (facet, value, n) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET n = n + excluded.n"
 )
 
-// kind is what findings are counted by.
+// kind is what few findings differ in.
 type kind struct {
+	region, severity string
+	outcome          asr.Outcome
+}
+
+// facets is what findings are counted by.
+type facets struct {
 	account, control, severity string
 	outcome                    asr.Outcome
+}
+
+// upsert is the storing of several findings.
+type upsert struct {
+	writing
+	kinds   map[kind]int64 // their keys, as they have been looked up
+	changes counted
 }
 
 // counted is what the counts change by.
 type counted map[[2]string]int
 
-func (c counted) add(k kind, n int) {
+func (c counted) add(k facets, n int) {
 	for _, facet := range [...][2]string{{"outcome", string(k.outcome)}, {"severity", k.severity}, {"control", k.control}, {"account", k.account}} {
 		c[facet] += n
 	}
@@ -36,13 +51,13 @@ func (c counted) add(k kind, n int) {
 // putFindings stores the findings, whose versions must be those that they were
 // loaded with, and counts them once for all.
 func (p *packed) putFindings(ctx context.Context, w writing) error {
-	changes := counted{}
+	u := upsert{w, map[kind]int64{}, counted{}}
 	for i := range p.Findings {
-		if err := putFinding(ctx, w, &p.Findings[i], p.findings[i], changes); err != nil {
+		if err := u.put(ctx, &p.Findings[i], p.findings[i]); err != nil {
 			return err
 		}
 	}
-	for facet, n := range changes {
+	for facet, n := range u.changes {
 		if n == 0 {
 			continue
 		}
@@ -53,35 +68,53 @@ func (p *packed) putFindings(ctx context.Context, w writing) error {
 	return nil
 }
 
-func putFinding(ctx context.Context, w writing, f *asr.Finding, doc []byte, changes counted) error {
-	is := kind{f.Account, f.Control, f.Severity, f.Outcome}
-	args := []any{f.Version + 1, f.Region, f.Resource().ID, micros(f.UpdatedAt), f.Account, f.Control, f.Severity, f.Outcome, f.ID}
-	if f.Version == 0 {
-		changes.add(is, 1)
-		pk, err := w.insert(ctx, insertFinding, args...)
-		if err != nil {
-			return err
-		}
-		return w.exec(ctx, insertFindingDoc, doc, pk)
-	}
-	n, err := w.update(ctx, updateSameKind, append(args, f.Version)...)
+func (u upsert) put(ctx context.Context, f *asr.Finding, doc []byte) error {
+	kind, err := u.kind(ctx, kind{f.Region, f.Severity, f.Outcome})
 	if err != nil {
 		return err
 	}
-	if n == 0 { // it is of another kind now, or stale
-		var was kind
-		err := w.row(ctx, findingKind, f.ID, f.Version).Scan(&was.account, &was.control, &was.severity, &was.outcome)
+	is := facets{f.Account, f.Control, f.Severity, f.Outcome}
+	args := []any{f.Version + 1, f.Resource().ID, micros(f.UpdatedAt), f.Account, f.Control, kind, f.ID}
+	if f.Version == 0 {
+		u.changes.add(is, 1)
+		pk, err := u.insert(ctx, insertFinding, args...)
+		if err != nil {
+			return err
+		}
+		return u.exec(ctx, insertFindingDoc, doc, pk)
+	}
+	n, err := u.update(ctx, updateAlike, append(args, f.Version)...)
+	if err != nil {
+		return err
+	}
+	if n == 0 { // it differs by now, or is stale
+		var was facets
+		err := u.row(ctx, findingFacets, f.ID, f.Version).Scan(&was.account, &was.control, &was.severity, &was.outcome)
 		if errors.Is(err, sql.ErrNoRows) {
 			return asr.ErrStale
 		}
 		if err != nil {
 			return err
 		}
-		changes.add(was, -1)
-		changes.add(is, 1)
-		if err := w.exec(ctx, updateFinding, args...); err != nil {
+		u.changes.add(was, -1)
+		u.changes.add(is, 1)
+		if err := u.exec(ctx, updateFinding, args...); err != nil {
 			return err
 		}
 	}
-	return w.exec(ctx, updateFindingDoc, doc, f.ID)
+	return u.exec(ctx, updateFindingDoc, doc, f.ID)
+}
+
+// kind is the key of a kind, which is noted if it is new. There are few: those
+// that no finding has any more stay.
+func (u upsert) kind(ctx context.Context, k kind) (pk int64, err error) {
+	if pk, ok := u.kinds[k]; ok {
+		return pk, nil
+	}
+	err = u.row(ctx, kindOf, k.region, k.severity, k.outcome).Scan(&pk)
+	if errors.Is(err, sql.ErrNoRows) {
+		pk, err = u.insert(ctx, insertKind, k.region, k.severity, k.outcome)
+	}
+	u.kinds[k] = pk
+	return pk, err
 }
