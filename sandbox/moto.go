@@ -32,7 +32,7 @@ var patches embed.FS
 var requirements string
 
 const (
-	startLimit   = 30 * time.Second
+	startLimit   = 3 * time.Minute // importing moto takes seconds, and far longer where all processors are busy
 	stopLimit    = 3 * time.Second
 	wrongVersion = 3 // the launcher's exit code
 )
