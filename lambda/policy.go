@@ -70,35 +70,24 @@ func (p *Policy) look(ctx context.Context) error {
 	return nil
 }
 
+// current is the policy as it is, NoPolicy where there is none.
 func (p *Policy) current() asr.Policy {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.now == nil {
+		return asr.NoPolicy{}
+	}
 	return p.now
 }
 
 // Decide implements asr.Policy.
-func (p *Policy) Decide(f asr.Facts) (asr.Decision, bool) {
-	if now := p.current(); now != nil {
-		return now.Decide(f)
-	}
-	return asr.Decision{Mode: asr.ModeOff, Reason: asr.ReasonNoPolicy, Why: "there is no policy, so nothing happens by itself"}, false
-}
+func (p *Policy) Decide(f asr.Facts) (asr.Decision, bool) { return p.current().Decide(f) }
 
 // Limits implements asr.Policy.
-func (p *Policy) Limits() asr.Limits {
-	if now := p.current(); now != nil {
-		return now.Limits()
-	}
-	return asr.DefaultLimits()
-}
+func (p *Policy) Limits() asr.Limits { return p.current().Limits() }
 
 // Params implements asr.Policy.
-func (p *Policy) Params(f asr.Facts) map[string]json.RawMessage {
-	if now := p.current(); now != nil {
-		return now.Params(f)
-	}
-	return nil
-}
+func (p *Policy) Params(f asr.Facts) map[string]json.RawMessage { return p.current().Params(f) }
 
 // NeedsAccounts reports whether the policy as it is hangs on what an
 // organization knows of accounts.
@@ -113,12 +102,11 @@ func (p *Policy) View(ctx context.Context, by asr.Actor) (asr.View, error) {
 	if err := p.Refresh(ctx); err != nil {
 		return nil, err
 	}
-	now := p.current()
-	if now == nil {
+	switch now := p.current().(type) {
+	case asr.NoPolicy:
 		return asr.View{"*"}, nil
-	}
-	if says, ok := now.(interface{ View(by asr.Actor) asr.View }); ok {
-		return says.View(by), nil
+	case interface{ View(by asr.Actor) asr.View }:
+		return now.View(by), nil
 	}
 	return nil, nil
 }
