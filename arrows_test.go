@@ -21,6 +21,7 @@ var may = map[string][]string{
 	"catalog":     {"remedy", "catalog"},
 	"playbook":    {"yamlfile"},
 	"policy":      {"yamlfile"},
+	"policyfiles": {"policy", "yamlfile"},
 	"accounts":    {"remedy", "yamlfile"},
 	"sessions":    {"remedy"},
 	"configrules": {"remedy"},

@@ -105,6 +105,20 @@ type Policy interface {
 	Limits() Limits
 }
 
+// NoPolicy is the Policy where there is none: nothing happens by itself.
+type NoPolicy struct{}
+
+// Decide implements Policy.
+func (NoPolicy) Decide(Facts) (Decision, bool) {
+	return Decision{Mode: ModeOff, Reason: ReasonNoPolicy, Why: "there is no policy, so nothing happens by itself"}, false
+}
+
+// Params implements Policy.
+func (NoPolicy) Params(Facts) map[string]json.RawMessage { return nil }
+
+// Limits implements Policy.
+func (NoPolicy) Limits() Limits { return DefaultLimits() }
+
 // Match is the remediation that a playbook knows for a finding.
 type Match struct {
 	Playbook    string   // "CIS v1.2.0"

@@ -54,7 +54,7 @@ func New(c Config) *Engine {
 		c.Patience = 7 * 24 * time.Hour
 	}
 	if c.Policy == nil {
-		c.Policy = noPolicy{}
+		c.Policy = NoPolicy{}
 	}
 	e := &Engine{c: c, units: map[string]Remediation{}}
 	for _, r := range c.Remediations {
@@ -103,14 +103,6 @@ func (e *Engine) unitFor(run *Run) (Remediation, error) {
 	}
 	return r, err
 }
-
-type noPolicy struct{}
-
-func (noPolicy) Decide(f Facts) (Decision, bool) {
-	return Decision{Mode: ModeOff, Reason: ReasonNoPolicy, Why: "there is no policy, so nothing happens by itself"}, false
-}
-func (noPolicy) Params(Facts) map[string]json.RawMessage { return nil }
-func (noPolicy) Limits() Limits                          { return DefaultLimits() }
 
 // guarded seals the secrets in all that a remediation says and opens those in
 // all that it is told.

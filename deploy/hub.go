@@ -52,6 +52,10 @@ func playbookParameters() (all []param) {
 // orgID is the form of an organization's id.
 const orgID = `^$|^o-[a-z0-9]{10,32}$`
 
+// policyPattern is the form of the policy's place. A folder's depth is as
+// policyFolder can tell it apart.
+const policyPattern = `^$|^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/(.*[^/]|([^/]+/){1,3})$`
+
 func hubParameters() []paramGroup {
 	return []paramGroup{
 		{"Code", []param{
@@ -65,7 +69,7 @@ func hubParameters() []paramGroup {
 			{id: "ExternalId", label: "External id", description: "The external id that member roles ask for; the same as in asr-member. Empty: none.", pattern: `^$|^[A-Za-z0-9+=,.@:/_-]{2,1224}$`, wrong: "2 to 1224 letters, digits and + = , . @ : / _ -"},
 		}},
 		{"Policy and playbooks", append([]param{
-			{id: "PolicyLocation", label: "Policy file", description: "Where the policy file is, s3://BUCKET/KEY, in a bucket of this account. Empty: policy.yaml in the hub's own bucket. Without a policy nothing is fixed by itself.", pattern: `^$|^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/.+$`, wrong: "s3://BUCKET/KEY or nothing"},
+			{id: "PolicyLocation", label: "Policy", description: "Where the policy is, in a bucket of this account: a file, s3://BUCKET/KEY, or a folder of files, s3://BUCKET/FOLDER/, which ends in a slash and may be three levels deep. Empty: the file policy.yaml in the hub's own bucket. Without a policy nothing is fixed by itself.", pattern: policyPattern, wrong: "s3://BUCKET/KEY, s3://BUCKET/FOLDER/ or nothing"},
 		}, playbookParameters()...)},
 		{"Features", []param{
 			yesNo("CustomActions", "Custom actions", "Whether the actions Remediate with ASR, Plan with ASR, and ASR fix and ticket stand in Security Hub's console. Security Hub must be on in this account and Region.", "yes"),
@@ -91,6 +95,7 @@ func hubConditions(stack awscdk.Stack) {
 	isYes(stack, "UseAskOrganizations", "AskOrganizations")
 	both(stack, "UseOrganizations", "HasOrganization", "UseAskOrganizations")
 	isSet(stack, "HasPolicyLocation", "PolicyLocation")
+	policyConditions(stack)
 	isSet(stack, "HasNotificationEmail", "NotificationEmail")
 	isYes(stack, "UseCustomActions", "CustomActions")
 	isYes(stack, "UseSyncOnDeploy", "SyncOnDeploy")
@@ -105,8 +110,8 @@ func hubConditions(stack awscdk.Stack) {
 func hubOutputs(stack awscdk.Stack) {
 	output(stack, "ApiUrl", "The address of the API; requests are signed with IAM credentials.", att("ApiUrl", "FunctionUrl"), "UseApi")
 	output(stack, "TableName", "The table with runs, findings and the audit log.", ref("Table"), "")
-	output(stack, "BucketName", "The bucket with the policy file, playbooks and large items.", ref("Bucket"), "")
-	output(stack, "PolicyLocation", "Where the policy file is read.", policyLocation(), "")
+	output(stack, "BucketName", "The bucket with the policy, playbooks and large items.", ref("Bucket"), "")
+	output(stack, "PolicyLocation", "Where the policy is read: a file, or a folder of files.", policyLocation(), "")
 	output(stack, "QueueUrl", "The queue that everything comes in by.", ref("IngestQueue"), "")
 	output(stack, "BusArn", "The event bus that runbooks of member accounts put requests on: a parameter of asr-runbooks.", arnOf("Bus"), "")
 	output(stack, "RunMachineArn", "The state machine that drives runs.", ref("RunMachine"), "")

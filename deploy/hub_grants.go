@@ -1,5 +1,10 @@
 package main
 
+import (
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/jsii-runtime-go"
+)
+
 // What the functions may do. Each grant is a list of statements.
 
 func grants(all ...[]any) (flat []any) {
@@ -34,12 +39,48 @@ func largeItems() []any {
 	}
 }
 
-// policyRead is for a policy file in another bucket of this account.
+// policyRead is for a policy in another place of this account's buckets: the one
+// file, or the files of the one folder and their names.
 func policyRead() []any {
-	location := obj{"Fn::Select": []any{1, obj{"Fn::Split": []any{"s3://", ref("PolicyLocation")}}}}
-	return []any{only("HasPolicyLocation", allow("PolicyFile", "s3:GetObject",
-		obj{"Fn::Sub": []any{"arn:${AWS::Partition}:s3:::${Object}", obj{"Object": location}}},
-		obj{"StringEquals": obj{"aws:ResourceAccount": ref("AWS::AccountId")}}))}
+	here := obj{"aws:ResourceAccount": ref("AWS::AccountId")}
+	object := func(suffix string) obj {
+		return obj{"Fn::Sub": []any{"arn:${AWS::Partition}:s3:::${Object}" + suffix, obj{"Object": selected(1, "s3://", ref("PolicyLocation"))}}}
+	}
+	bucket := obj{"Fn::Sub": []any{"arn:${AWS::Partition}:s3:::${Bucket}", obj{"Bucket": selected(2, "/", ref("PolicyLocation"))}}}
+	return []any{
+		only("HasPolicyLocation", allow("PolicyFile", "s3:GetObject", choose("PolicyIsFolder", object("*"), object("")), obj{"StringEquals": here})),
+		only("PolicyIsFolder", allow("PolicyFolder", "s3:ListBucket", bucket, obj{"StringEquals": obj{"aws:ResourceAccount": ref("AWS::AccountId"), "s3:prefix": policyFolder()}})),
+	}
+}
+
+// policyFolder is the key of the policy's folder. CloudFormation can take a text
+// apart and count no parts: each depth is a condition of its own.
+func policyFolder() obj {
+	levels := func(n int) obj {
+		var parts []any
+		for i := range n {
+			parts = append(parts, selected(3+i, "/", ref("PolicyLocation")))
+		}
+		return obj{"Fn::Join": []any{"/", append(parts, "")}}
+	}
+	return choose("PolicyOneDeep", levels(1), choose("PolicyTwoDeep", levels(2), levels(3)))
+}
+
+// policyConditions say whether the policy's place ends in a slash, and after how
+// many folders of the bucket. What is appended gives each text parts enough.
+func policyConditions(stack awscdk.Stack) {
+	empty := func(condition string, n int, separator, appended string) {
+		part := awscdk.Fn_Select(jsii.Number(n), awscdk.Fn_Split(&separator, sub("${PolicyLocation}"+appended), nil))
+		awscdk.NewCfnCondition(stack, &condition, &awscdk.CfnConditionProps{Expression: awscdk.Fn_ConditionEquals(part, "")})
+	}
+	empty("PolicyIsFolder", 1, "/|", "|/|file") // s3://rules/asr | | file, but s3://rules/asr.yaml| | file
+	empty("PolicyOneDeep", 4, "/", "////")
+	empty("PolicyTwoDeep", 5, "/", "////")
+}
+
+// selected is a part of a text.
+func selected(n int, separator string, text any) obj {
+	return obj{"Fn::Select": []any{n, obj{"Fn::Split": []any{separator, text}}}}
 }
 
 // members reaches the member role: in all accounts of the organization, or in

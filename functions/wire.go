@@ -19,6 +19,7 @@ import (
 	handlers "example.com/asr/lambda"
 	"example.com/asr/notify"
 	"example.com/asr/playbook"
+	"example.com/asr/policyfiles"
 	"example.com/asr/securityhub"
 	"example.com/asr/server"
 	"example.com/asr/sessions"
@@ -40,7 +41,7 @@ type environment struct {
 	table     string
 	bucket    string   // large items, playbooks, by default the policy
 	secret    string   // ARN of the secret that the vault's key comes from
-	policy    string   // "s3://bucket/key"
+	policy    string   // "s3://bucket/key", or "s3://bucket/folder/"
 	off       []string // playbooks that are switched off
 	runs      string   // ARN of the state machine asr-hub-run
 	syncs     string   // and of asr-hub-sync
@@ -136,7 +137,7 @@ func (w *wiring) open(ctx context.Context) (*parts, error) {
 			return nil, err
 		}
 	}
-	p := &parts{policy: w.policySource(files), vault: v, keysAt: w.now()}
+	p := &parts{policy: &handlers.Policy{Clock: w.Clock, Source: policySource{policyfiles.Source{API: files, Location: w.policy, Clock: w.Clock}}}, vault: v, keysAt: w.now()}
 	engine := asr.New(asr.Config{
 		Store: store, Remediations: units, Matcher: chosen{book, w.off}, Policy: p.policy, Vault: v,
 		Rules: configrules.Reader{Dial: s.Dial}, Trail: trail.Reader{Dial: s.Dial}, Channels: []asr.Channel{asr.ChannelOutcome}, Patience: w.patience, Clock: w.Clock, Log: w.log,

@@ -3,6 +3,7 @@ package lambda
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"sync"
 	"time"
 
@@ -11,9 +12,10 @@ import (
 
 // Source is where the policy lies.
 type Source interface {
-	// Fetch returns the policy's text and its tag. A nil text: it is as the tag
-	// says still, or, with an empty new tag, there is none.
-	Fetch(ctx context.Context, tag string) (text []byte, newTag string, err error)
+	// Fetch returns the policy and its tag. A nil policy: it is as the tag says
+	// still, or, with an empty new tag, there is none. An *asr.Error says what is
+	// wrong; other errors are told as the policy's not being had.
+	Fetch(ctx context.Context, tag string) (p asr.Policy, newTag string, err error)
 }
 
 // Policy is the policy as it lies in its source, looked at again every minute.
@@ -21,7 +23,6 @@ type Source interface {
 // nothing is automatic.
 type Policy struct {
 	Source Source
-	Parse  func(text []byte) (asr.Policy, error)
 	Clock  asr.Clock // nil: the system's
 
 	mu   sync.Mutex
@@ -33,7 +34,7 @@ type Policy struct {
 const policyAge = time.Minute
 
 // Refresh looks at the source again if the last look was a minute ago. Its
-// error is the source's or Parse's; a policy that can't be had stops what needs
+// error is the source's; a policy that can't be had stops what needs
 // it, rather than being taken for none.
 func (p *Policy) Refresh(ctx context.Context) error {
 	p.mu.Lock()
@@ -52,53 +53,38 @@ func (p *Policy) Refresh(ctx context.Context) error {
 }
 
 func (p *Policy) look(ctx context.Context) error {
-	text, tag, err := p.Source.Fetch(ctx, p.tag)
+	var known *asr.Error
+	now, tag, err := p.Source.Fetch(ctx, p.tag)
 	switch {
+	case errors.As(err, &known):
+		return err
 	case err != nil:
 		return &asr.Error{Code: asr.CodeUnavailable, Message: "the policy can't be read", Do: "see that the function may read it where the parameter PolicyLocation says", Err: err}
-	case text == nil && tag == p.tag && tag != "":
-		return nil
-	case text == nil:
-		p.now, p.tag = nil, ""
+	case now == nil && tag == p.tag && tag != "":
 		return nil
 	}
-	parsed, err := p.Parse(text)
-	if err != nil {
-		return err
-	}
-	p.now, p.tag = parsed, tag
+	p.now, p.tag = now, tag
 	return nil
 }
 
+// current is the policy as it is, NoPolicy where there is none.
 func (p *Policy) current() asr.Policy {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.now == nil {
+		return asr.NoPolicy{}
+	}
 	return p.now
 }
 
 // Decide implements asr.Policy.
-func (p *Policy) Decide(f asr.Facts) (asr.Decision, bool) {
-	if now := p.current(); now != nil {
-		return now.Decide(f)
-	}
-	return asr.Decision{Mode: asr.ModeOff, Reason: asr.ReasonNoPolicy, Why: "there is no policy, so nothing happens by itself"}, false
-}
+func (p *Policy) Decide(f asr.Facts) (asr.Decision, bool) { return p.current().Decide(f) }
 
 // Limits implements asr.Policy.
-func (p *Policy) Limits() asr.Limits {
-	if now := p.current(); now != nil {
-		return now.Limits()
-	}
-	return asr.DefaultLimits()
-}
+func (p *Policy) Limits() asr.Limits { return p.current().Limits() }
 
 // Params implements asr.Policy.
-func (p *Policy) Params(f asr.Facts) map[string]json.RawMessage {
-	if now := p.current(); now != nil {
-		return now.Params(f)
-	}
-	return nil
-}
+func (p *Policy) Params(f asr.Facts) map[string]json.RawMessage { return p.current().Params(f) }
 
 // NeedsAccounts reports whether the policy as it is hangs on what an
 // organization knows of accounts.
@@ -113,12 +99,11 @@ func (p *Policy) View(ctx context.Context, by asr.Actor) (asr.View, error) {
 	if err := p.Refresh(ctx); err != nil {
 		return nil, err
 	}
-	now := p.current()
-	if now == nil {
+	switch now := p.current().(type) {
+	case asr.NoPolicy:
 		return asr.View{"*"}, nil
-	}
-	if says, ok := now.(interface{ View(by asr.Actor) asr.View }); ok {
-		return says.View(by), nil
+	case interface{ View(by asr.Actor) asr.View }:
+		return now.View(by), nil
 	}
 	return nil, nil
 }

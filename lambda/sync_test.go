@@ -71,13 +71,15 @@ func TestAPullGoesOnWhereTheTimeOrAnErrorStoppedIt(t *testing.T) {
 
 // source is a policy in a bucket.
 type source struct {
-	text  string
-	tag   string
-	err   error
-	asked int
+	text   string
+	tag    string
+	err    error
+	asked  int
+	parsed int
+	parse  func(text string) (asr.Policy, error)
 }
 
-func (s *source) Fetch(_ context.Context, tag string) ([]byte, string, error) {
+func (s *source) Fetch(_ context.Context, tag string) (asr.Policy, string, error) {
 	s.asked++
 	switch {
 	case s.err != nil:
@@ -87,20 +89,19 @@ func (s *source) Fetch(_ context.Context, tag string) ([]byte, string, error) {
 	case tag == s.tag:
 		return nil, tag, nil
 	}
-	return []byte(s.text), s.tag, nil
+	s.parsed++
+	if s.text == "broken" {
+		return nil, s.tag, &asr.Error{Code: asr.CodeBadInput, Message: "line 1"}
+	}
+	p, err := s.parse(s.text)
+	return p, s.tag, err
 }
 
 // covers: W16, W18
 func TestThePolicyIsLookedAtEveryMinute(t *testing.T) {
-	now, parsed := time.Now(), 0
-	s := &source{}
-	p := &lambda.Policy{Source: s, Clock: func() time.Time { return now }, Parse: func(text []byte) (asr.Policy, error) {
-		parsed++
-		if string(text) == "broken" {
-			return nil, &asr.Error{Code: asr.CodeBadInput, Message: "line 1"}
-		}
-		return enginetest.Always(text), nil
-	}}
+	now := time.Now()
+	s := &source{parse: func(text string) (asr.Policy, error) { return enginetest.Always(text), nil }}
+	p := &lambda.Policy{Source: s, Clock: func() time.Time { return now }}
 	mode := func(wantErr bool) asr.Mode {
 		t.Helper()
 		if err := p.Refresh(t.Context()); (err != nil) != wantErr {
@@ -121,14 +122,17 @@ func TestThePolicyIsLookedAtEveryMinute(t *testing.T) {
 		t.Errorf("after a minute: %s", got)
 	}
 	now = now.Add(time.Minute)
-	if got := mode(false); got != asr.ModeAuto || parsed != 1 {
-		t.Errorf("unchanged: %s, parsed %d times", got, parsed)
+	if got := mode(false); got != asr.ModeAuto || s.parsed != 1 {
+		t.Errorf("unchanged: %s, parsed %d times", got, s.parsed)
 	}
 	now, s.text, s.tag = now.Add(time.Minute), "broken", "2"
 	mode(true)
 	mode(true) // it is looked at until it is mended
 	s.err = errors.New("AccessDenied")
 	mode(true)
+	if err := p.Refresh(t.Context()); asr.Classify(err) != asr.CodeUnavailable || asr.Advice(err) == "" {
+		t.Errorf("what the source says: %v", err)
+	}
 	s.err, s.text, s.tag = nil, "ask", "3"
 	if got := mode(false); got != asr.ModeAsk {
 		t.Errorf("mended: %s", got)
@@ -150,16 +154,13 @@ func (v viewing) View(asr.Actor) asr.View { return v.view }
 // covers: A1, A5
 func TestWhatACallerSeesIsLookedUpAndNeverGuessed(t *testing.T) {
 	now := time.Now()
-	s := &source{}
-	p := &lambda.Policy{Source: s, Clock: func() time.Time { return now }, Parse: func(text []byte) (asr.Policy, error) {
-		switch string(text) {
-		case "broken":
-			return nil, &asr.Error{Code: asr.CodeBadInput, Message: "line 1"}
-		case "silent":
+	s := &source{parse: func(text string) (asr.Policy, error) {
+		if text == "silent" {
 			return enginetest.Always(asr.ModeAsk), nil
 		}
-		return viewing{enginetest.Always(asr.ModeAsk), asr.View{string(text)}}, nil
+		return viewing{enginetest.Always(asr.ModeAsk), asr.View{text}}, nil
 	}}
+	p := &lambda.Policy{Source: s, Clock: func() time.Time { return now }}
 	for i, row := range []struct {
 		text string
 		err  error

@@ -56,7 +56,8 @@ func (p *Policy) Explain(f asr.Facts) Explanation { return p.explain(f, true) }
 
 func (p *Policy) explain(f asr.Facts, tell bool) Explanation {
 	if p == nil {
-		return Explanation{Decision: asr.Decision{Mode: asr.ModeOff, Reason: asr.ReasonNoPolicy, Why: "there is no policy, so nothing happens by itself"}}
+		none, _ := asr.NoPolicy{}.Decide(f)
+		return Explanation{Decision: none}
 	}
 	var e Explanation
 	var c contest

@@ -47,13 +47,9 @@ func (o only) Control(id string) (asr.Match, error) {
 
 // unlimited lets a unit fail more often than any policy would bear. All else is a
 // person's request.
-type unlimited struct{}
+type unlimited struct{ asr.NoPolicy }
 
-func (unlimited) Decide(asr.Facts) (asr.Decision, bool) {
-	return asr.Decision{Mode: asr.ModeOff, Reason: asr.ReasonNoPolicy, Why: "nothing happens by itself"}, false
-}
-func (unlimited) Params(asr.Facts) map[string]json.RawMessage { return nil }
-func (unlimited) Limits() asr.Limits                          { return asr.Limits{} }
+func (unlimited) Limits() asr.Limits { return asr.Limits{} }
 
 // glass is a vault that hides nothing.
 type glass struct{}

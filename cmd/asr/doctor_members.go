@@ -1,58 +1,43 @@
 package main
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"strings"
 
 	"example.com/asr"
 	"example.com/asr/policy"
+	"example.com/asr/policyfiles"
 	"example.com/asr/sessions"
-	"example.com/asr/yamlfile"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	cfntypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/aws-sdk-go-v2/service/organizations"
 	orgtypes "github.com/aws/aws-sdk-go-v2/service/organizations/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
-	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/aws-sdk-go-v2/service/securityhub"
 )
 
 // policyFile reads the policy as the functions do, and lints it.
 func (d *hubDoctor) policyFile(ctx context.Context) {
 	where := d.outputs["PolicyLocation"]
-	bucket, key, _ := strings.Cut(strings.TrimPrefix(where, "s3://"), "/")
-	out, err := s3.NewFromConfig(d.cfg).GetObject(ctx, &s3.GetObjectInput{Bucket: &bucket, Key: &key})
-	var missing *s3types.NoSuchKey
+	p, _, err := policyfiles.Source{API: s3.NewFromConfig(d.cfg), Location: where}.Fetch(ctx, "")
 	switch {
-	case errors.As(err, &missing):
-		d.good("policy", "there is none at %s: nothing is done by itself", where)
-		return
+	case asr.Classify(err) == asr.CodeBadInput:
+		d.bad("policy", "it has mistakes, so nothing is decided", err.Error(), asr.Advice(err)+"; check it with asr policy lint before you upload it")
 	case err != nil:
-		d.unread("policy", "s3:GetObject on "+where+", and kms:Decrypt", err)
-		return
+		d.unread("policy", "s3:GetObject on "+where+", s3:ListBucket for a folder, and kms:Decrypt", err)
+	case p == nil:
+		d.good("policy", "there is none at %s: nothing is done by itself", where)
+	default:
+		d.lint(where, p)
 	}
-	defer out.Body.Close() // only read
-	text, err := io.ReadAll(io.LimitReader(out.Body, yamlfile.MaxSize+1))
-	if err != nil {
-		d.unread("policy", "s3:GetObject on "+where, err)
-		return
-	}
-	d.lint(where, text)
 }
 
-func (d *hubDoctor) lint(where string, text []byte) {
-	p, err := policy.Parse(where, bytes.NewReader(text))
-	if err != nil {
-		d.bad("policy", "it has mistakes, so nothing is decided", err.Error(), asr.Advice(err)+"; check a file with asr policy lint before you upload it")
-		return
-	}
+func (d *hubDoctor) lint(where string, p *policy.Policy) {
 	d.policy = p
 	context, err := d.lintContext()
 	if err != nil {
