@@ -70,7 +70,7 @@ func (e *Engine) request(ctx context.Context, ask Ask) (Run, error) {
 	}
 	req := request{actor: ask.Actor, person: ask.Actor.Kind == "person", plan: ask.PlanOnly, params: ask.Params, hash: ask.Hash, reply: ask.Reply}
 	req.console = !req.person
-	if err := e.consider(ctx, &f, &b, req); err != nil {
+	if _, err := e.consider(ctx, &f, &b, req); err != nil {
 		return Run{}, err
 	}
 	if stored {

@@ -40,18 +40,19 @@ type work struct {
 	target  Target
 	params  json.RawMessage
 	sources map[string]string
+	claim   string // of the run; "" if it can't be understood
 	facts   Facts
 }
 
 // consider decides what is done about a failing finding and starts it, or joins
-// what is going on.
-func (e *Engine) consider(ctx context.Context, f *Finding, b *Batch, req request) error {
+// what is going on. It returns the claim that it looked at.
+func (e *Engine) consider(ctx context.Context, f *Finding, b *Batch, req request) (claim string, err error) {
 	w, d, last, err := e.judge(ctx, *f, req)
 	if err != nil {
-		return err
+		return "", err
 	}
 	if err := e.decided(ctx, f, b, d, req.actor); err != nil {
-		return err
+		return "", err
 	}
 	switch {
 	case d.Reason == ReasonFixed:
@@ -59,7 +60,7 @@ func (e *Engine) consider(ctx context.Context, f *Finding, b *Batch, req request
 	case d.Mode != ModeOff:
 		e.claim(f, b, w, d, last, req)
 	}
-	return nil
+	return w.claim, nil
 }
 
 // understand finds the remediation, the target and the parameters that a
@@ -90,6 +91,7 @@ func (e *Engine) understand(ctx context.Context, f Finding, req request) (w work
 	if err := e.parameters(&w, req.params); err != nil {
 		return off(ReasonBadParameters, err)
 	}
+	w.claim = claimKey(w.unit.Spec.ID, w.target, w.params)
 	return w, no
 }
 
@@ -252,7 +254,7 @@ func (e *Engine) claim(f *Finding, b *Batch, w work, d Decision, last *Run, req 
 		now := e.now()
 		r = Run{
 			ID: e.c.NewID(now), State: StateClaimed, Remediation: w.unit.Spec.ID, Control: w.match.Control, Playbook: w.match.Playbook,
-			Target: w.target, Params: w.params, Sources: w.sources, Facts: w.facts, Claim: claimKey(w.unit.Spec.ID, w.target, w.params),
+			Target: w.target, Params: w.params, Sources: w.sources, Facts: w.facts, Claim: w.claim,
 			Actor: req.actor, NextAt: now.Add(-headStart * time.Duration(max(0, slices.Index(Severities, f.Severity)))), Since: now, CreatedAt: now,
 		}
 		r.follows(last, now)

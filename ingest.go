@@ -24,77 +24,123 @@ type Intake struct {
 // those before it have been taken, and taking them again is harmless.
 func (e *Engine) Ingest(ctx context.Context, observations []Observation) (Intake, error) {
 	var in Intake
-	for _, o := range observations {
-		err := ErrStale
-		for tries := 0; errors.Is(err, ErrStale) && tries < 20; tries++ {
-			err = e.observe(ctx, o, &in)
+	for rest := observations; len(rest) > 0; {
+		group := e.group(ctx, rest)
+		if n := len(group); n > 0 && e.storeAll(ctx, group) == nil {
+			for _, t := range group {
+				in.count(t)
+			}
+			rest = rest[n:]
+			continue
 		}
-		if err != nil {
-			return in, fmt.Errorf("finding %s: %w", o.ID, err)
+		n := max(1, len(group))
+		for _, o := range rest[:n] { // one by one, as if it were the only one
+			if err := e.take(ctx, o, &in); err != nil {
+				return in, fmt.Errorf("finding %s: %w", o.ID, err)
+			}
 		}
+		rest = rest[n:]
 	}
 	return in, nil
 }
 
-// observe takes one observation. ErrStale if somebody else was quicker.
-func (e *Engine) observe(ctx context.Context, o Observation, in *Intake) error {
+// take takes one observation; as often as somebody else is quicker, within reason.
+func (e *Engine) take(ctx context.Context, o Observation, in *Intake) error {
+	for tries := 0; ; tries++ {
+		t, err := e.observe(ctx, o)
+		if err == nil && t.batch != nil {
+			err = e.store(ctx, t.batch)
+		}
+		if err == nil {
+			in.count(t)
+		}
+		if !errors.Is(err, ErrStale) || tries == 19 {
+			return err
+		}
+	}
+}
+
+// taken is what an observation leads to, before it is stored.
+type taken struct {
+	batch   *Batch // nil: there is nothing to store
+	isNew   bool
+	passing bool     // it never failed here
+	going   string   // the run of a finding that it told nothing new of
+	touches []string // the finding, the runs and the claim that it depends on
+}
+
+// observe finds out what an observation leads to.
+func (e *Engine) observe(ctx context.Context, o Observation) (t taken, err error) {
 	f, err := e.c.Store.Finding(ctx, o.ID)
 	if err != nil && !errors.Is(err, ErrNotFound) {
-		return err
+		return t, err
 	}
 	was := f.Status
-	isNew := f.Version == 0
+	t.isNew, t.touches = f.Version == 0, []string{"finding " + o.ID}
+	if f.Run != "" {
+		t.touches = append(t.touches, "run "+f.Run)
+	}
 	provider, workflow := f.Observe(o)
 	asked := o.Source == SourceCustomAction && o.At.After(f.AskedAt)
 	if asked {
 		f.AskedAt = o.At
 	}
 	if !provider && !workflow && !asked {
-		in.Duplicates++
 		if f.Outcome == OutcomeRunning {
-			in.Going = append(in.Going, f.Run)
+			t.going = f.Run
 		}
-		return nil
+		return t, nil
 	}
-	if isNew && !f.Failing() {
-		in.Passing++
-		return nil
+	if t.isNew && !f.Failing() {
+		t.passing = true
+		return t, nil
 	}
-	b := Batch{}
+	b, claim := &Batch{}, ""
 	rest, settled := f.settled()
 	reopened := workflow && f.Status == WorkflowNew && (was == WorkflowSuppressed || was == WorkflowResolved)
 	echo := workflow && !provider && f.Echo()
 	switch {
 	case asked:
-		err = e.consider(ctx, &f, &b, e.console(o))
+		claim, err = e.consider(ctx, &f, b, e.console(o))
 	case !f.Failing():
-		err = e.close(ctx, &f, &b, rest)
+		err = e.close(ctx, &f, b, rest)
 	case echo:
 	case settled && rest.Reason != ReasonFixed: // obey the person who suppressed or resolved it
-		err = e.withdraw(ctx, &f, &b, rest)
+		err = e.withdraw(ctx, &f, b, rest)
 	case f.Outcome == OutcomeFixed && !reopened:
-		e.stillFailing(&f, &b)
+		e.stillFailing(&f, b)
 	case provider || reopened:
-		err = e.consider(ctx, &f, &b, request{actor: Actor{Kind: "policy", Name: "policy"}})
+		claim, err = e.consider(ctx, &f, b, request{actor: Actor{Kind: "policy", Name: "policy"}})
 	}
 	if err != nil {
-		return err
+		return t, err
+	}
+	if claim != "" {
+		t.touches = append(t.touches, "claim "+claim)
 	}
 	b.Findings = append(b.Findings, f)
-	if err := e.store(ctx, &b); err != nil {
-		return err
-	}
-	in.count(isNew, b.Run)
-	return nil
+	t.batch = b
+	return t, nil
 }
 
-func (in *Intake) count(isNew bool, r *Run) {
-	if isNew {
+// count counts what was taken.
+func (in *Intake) count(t taken) {
+	switch {
+	case t.passing:
+		in.Passing++
+		return
+	case t.batch == nil:
+		in.Duplicates++
+		if t.going != "" {
+			in.Going = append(in.Going, t.going)
+		}
+		return
+	case t.isNew:
 		in.New++
-	} else {
+	default:
 		in.Updated++
 	}
-	if r != nil && r.State.Open() && !slices.Contains(in.Runs, r.ID) {
+	if r := t.batch.Run; r != nil && r.State.Open() && !slices.Contains(in.Runs, r.ID) {
 		in.Runs = append(in.Runs, r.ID)
 	}
 }

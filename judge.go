@@ -32,7 +32,7 @@ func (e *Engine) weigh(ctx context.Context, f Finding, req request) (j Judgement
 	w, d, _, err := e.judge(ctx, f, req)
 	j.Facts, j.Decision = w.facts, d
 	if d.Mode != ModeOff && err == nil {
-		j.Params, j.Claim = w.params, claimKey(w.unit.Spec.ID, w.target, w.params)
+		j.Params, j.Claim = w.params, w.claim
 	}
 	return j, err
 }
@@ -54,7 +54,7 @@ func (e *Engine) judge(ctx context.Context, f Finding, req request) (w work, d D
 
 // lastRun is the run that a finding would join or must remember; nil: none.
 func (e *Engine) lastRun(ctx context.Context, f Finding, w work) (*Run, error) {
-	r, err := e.c.Store.LastRun(ctx, claimKey(w.unit.Spec.ID, w.target, w.params))
+	r, err := e.c.Store.LastRun(ctx, w.claim)
 	if f.Run != "" && (err != nil || !r.State.Open()) { // its claim moved when it was resolved, or it was rejected
 		if own, oerr := e.c.Store.Run(ctx, f.Run); oerr == nil && (err != nil || own.CreatedAt.After(r.CreatedAt)) {
 			r, err = own, nil

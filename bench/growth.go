@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime/debug"
@@ -10,7 +11,9 @@ import (
 	"time"
 
 	"example.com/asr"
+	"example.com/asr/catalog"
 	"example.com/asr/playbook"
+	"example.com/asr/securityhub"
 )
 
 // sizes are how many findings a store holds when it is measured.
@@ -22,8 +25,8 @@ const (
 	asked    = 10 // times each query
 )
 
-// growth takes a million findings in, a page of Security Hub's at a time, and
-// measures lists and counts on the way.
+// growth has the engine take a million findings in, as a new asr does that has no
+// policy yet, and measures lists and counts on the way.
 func growth(ctx context.Context) ([]row, error) {
 	s, err := newShelf(ctx)
 	if err != nil {
@@ -34,6 +37,7 @@ func growth(ctx context.Context) ([]row, error) {
 	if err != nil {
 		return nil, err
 	}
+	e := asr.New(asr.Config{Store: s, Remediations: catalog.All(nil), Matcher: book, Vault: s.vault})
 	l := newLoad(book, accounts)
 	var rows []row
 	var resident []float64
@@ -41,7 +45,7 @@ func growth(ctx context.Context) ([]row, error) {
 	for _, size := range sizes {
 		began, before := cpuTime(), stored
 		for ; stored < size; stored += bulk {
-			if err := commit(ctx, s, aged(l.findings(stored, bulk), stored), bulk); err != nil {
+			if err := s.takeIn(ctx, e, l, stored); err != nil {
 				return nil, err
 			}
 		}
@@ -51,7 +55,7 @@ func growth(ctx context.Context) ([]row, error) {
 			return nil, err
 		}
 		resident = append(resident, megabytes("self"))
-		rows = append(rows, row{what: "made, decoded and stored on the way to " + thousands(size), unit: "/s", value: float64(stored-before) / took.Seconds()})
+		rows = append(rows, row{what: "made, decoded, decided on and stored on the way to " + thousands(size), unit: "/s", value: float64(stored-before) / took.Seconds()})
 		rows = append(rows, measured...)
 		rows = append(rows, row{what: "resident memory with " + thousands(size), unit: "MB", value: resident[len(resident)-1]})
 	}
@@ -172,23 +176,45 @@ var filters = []struct {
 // rareRegion is a Region that few findings are in.
 const rareRegion = "sa-east-1"
 
-// aged makes findings what they become with time: most stay open, a few are
-// reverted.
-func aged(findings []asr.Finding, from int) []asr.Finding {
-	for i := range findings {
-		n, f := from+i, &findings[i]
-		switch {
-		case n%50_000 == 7:
-			f.Region = rareRegion
-		case n%100_000 == 9:
-			f.Outcome = asr.OutcomeReverted
-		case n%10_000 == 11:
-			f.Outcome = asr.OutcomeStillFailed
-		case n%13 > 8:
-			f.Outcome = asr.Outcomes[1+n%3]
+// takeIn ingests so many findings from the n-th on, and gives some of them the
+// outcomes that come with time.
+func (s *shelf) takeIn(ctx context.Context, e *asr.Engine, l load, from int) error {
+	obs, _ := securityhub.Decode("bench", early, l.page(from, bulk)) // intake says if one is rejected
+	for i := range obs {
+		if (from+i)%50_000 == 7 {
+			obs[i].Region = rareRegion
 		}
 	}
-	return findings
+	if in, err := e.Ingest(ctx, obs); err != nil || in.New != bulk {
+		return fmt.Errorf("%d of %d findings are new: %w", in.New, bulk, err)
+	}
+	var b asr.Batch
+	for i, o := range obs {
+		outcome := outcomeOf(from + i)
+		if outcome == asr.OutcomeOpen {
+			continue
+		}
+		f, err := s.Finding(ctx, o.ID)
+		if err != nil {
+			return err
+		}
+		f.Outcome = outcome
+		b.Findings = append(b.Findings, f)
+	}
+	return s.Commit(ctx, &b)
+}
+
+// outcomeOf is what became of the n-th finding: most stay open, a few are reverted.
+func outcomeOf(n int) asr.Outcome {
+	switch {
+	case n%100_000 == 9:
+		return asr.OutcomeReverted
+	case n%10_000 == 11:
+		return asr.OutcomeStillFailed
+	case n%13 == 8:
+		return asr.Outcomes[1+n/13%3]
+	}
+	return asr.OutcomeOpen
 }
 
 func p95(times int, f func(n int) error) (float64, error) {

@@ -134,25 +134,58 @@ type packed struct {
 
 // Commit implements asr.RunStore. An error leaves the batch as it was.
 func (s *Store) Commit(ctx context.Context, b *asr.Batch) error {
-	p, err := s.pack(b)
-	if err != nil {
-		return fmt.Errorf("commit: %w", err)
+	return s.CommitAll(ctx, []*asr.Batch{b})
+}
+
+// CommitAll implements asr.BatchStore. An error leaves the batches as they were.
+func (s *Store) CommitAll(ctx context.Context, batches []*asr.Batch) error {
+	var all []packed
+	key := ""
+	for _, b := range batches {
+		p, err := s.pack(b)
+		if err != nil {
+			return fmt.Errorf("commit: %w", err)
+		}
+		switch all = append(all, p); {
+		case key == "":
+			key = p.key
+		case p.key != "" && p.key != key: // it was changed just now
+			return fmt.Errorf("commit: %w", asr.ErrStale)
+		}
 	}
-	err = s.update(ctx, func(tx *sql.Tx) error {
+	err := s.update(ctx, func(tx *sql.Tx) error {
 		w := writing{tx, s.writes}
-		if err := s.current(ctx, w, p.key); err != nil {
+		if err := s.current(ctx, w, key); err != nil {
 			return err
 		}
-		for _, put := range []func(context.Context, writing) error{p.putRun, p.putFindings, p.putRecords, p.putMessages, p.putLedgers} {
-			if err := put(ctx, w); err != nil {
-				return err
-			}
-		}
-		return nil
+		return putAll(ctx, w, all)
 	})
 	if err != nil {
 		return fmt.Errorf("commit: %w", err)
 	}
+	for _, b := range batches {
+		stored(b)
+	}
+	return nil
+}
+
+func putAll(ctx context.Context, w writing, all []packed) error {
+	findings := upsert{w, map[kind]int64{}, counted{}}
+	for _, p := range all {
+		for _, put := range []func(context.Context, writing) error{p.putRun, p.putRecords, p.putMessages, p.putLedgers} {
+			if err := put(ctx, w); err != nil {
+				return err
+			}
+		}
+		if err := findings.put(ctx, p); err != nil {
+			return err
+		}
+	}
+	return findings.count(ctx)
+}
+
+// stored sets the versions to those that were stored.
+func stored(b *asr.Batch) {
 	if b.Run != nil {
 		b.Run.Version++
 	}
@@ -162,7 +195,6 @@ func (s *Store) Commit(ctx context.Context, b *asr.Batch) error {
 	for i := range b.Ledgers {
 		b.Ledgers[i].Version++
 	}
-	return nil
 }
 
 func (s *Store) pack(b *asr.Batch) (p packed, err error) {

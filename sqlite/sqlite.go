@@ -50,7 +50,7 @@ type Keys interface {
 	Reload() error              // reads the keys anew: another process may have added one
 }
 
-var _ asr.Store = (*Store)(nil)
+var _ asr.BatchStore = (*Store)(nil)
 
 // How long to wait while another process writes.
 const patience = 15 * time.Second

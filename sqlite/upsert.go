@@ -32,7 +32,7 @@ type facets struct {
 	outcome                    asr.Outcome
 }
 
-// upsert is the storing of several findings.
+// upsert is the storing of findings within one transaction.
 type upsert struct {
 	writing
 	kinds   map[kind]int64 // their keys, as they have been looked up
@@ -48,27 +48,31 @@ func (c counted) add(k facets, n int) {
 	}
 }
 
-// putFindings stores the findings, whose versions must be those that they were
-// loaded with, and counts them once for all.
-func (p *packed) putFindings(ctx context.Context, w writing) error {
-	u := upsert{w, map[kind]int64{}, counted{}}
+// put stores a batch's findings, whose versions must be those that they were
+// loaded with.
+func (u upsert) put(ctx context.Context, p packed) error {
 	for i := range p.Findings {
-		if err := u.put(ctx, &p.Findings[i], p.findings[i]); err != nil {
-			return err
-		}
-	}
-	for facet, n := range u.changes {
-		if n == 0 {
-			continue
-		}
-		if err := w.exec(ctx, count, facet[0], facet[1], n); err != nil {
+		if err := u.putOne(ctx, &p.Findings[i], p.findings[i]); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (u upsert) put(ctx context.Context, f *asr.Finding, doc []byte) error {
+// count counts all findings that were put at once.
+func (u upsert) count(ctx context.Context) error {
+	for facet, n := range u.changes {
+		if n == 0 {
+			continue
+		}
+		if err := u.exec(ctx, count, facet[0], facet[1], n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (u upsert) putOne(ctx context.Context, f *asr.Finding, doc []byte) error {
 	kind, err := u.kind(ctx, kind{f.Region, f.Severity, f.Outcome})
 	if err != nil {
 		return err

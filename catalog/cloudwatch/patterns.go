@@ -1,5 +1,9 @@
 package cloudwatch
 
+import "regexp"
+
+var plainName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,200}$`)
+
 const alarms = "asr-security-alarms" // the topic that all of them tell
 
 // events are what is watched for, control by control. The patterns are those

@@ -4,7 +4,6 @@ package cloudwatch
 import (
 	"errors"
 	"reflect"
-	"regexp"
 	"time"
 
 	"example.com/asr"
@@ -70,7 +69,7 @@ var Watch = remedy.Unit[event, watch]{
 	},
 	Controls: events,
 	Validate: func(on remedy.On[event]) error {
-		if name := regexp.MustCompile(`^[A-Za-z0-9_-]{1,200}$`); !name.MatchString(on.Params.Name) || !name.MatchString(on.Params.Topic) {
+		if !plainName.MatchString(on.Params.Name) || !plainName.MatchString(on.Params.Topic) {
 			return errors.New("name and topic are 1 to 200 letters, digits, - and _")
 		}
 		if n := len(on.Params.Pattern); n == 0 || n > 1024 {

@@ -76,12 +76,14 @@ var VPCEndpoint = remedy.Unit[private, reach]{
 		return writeReach(ctx, ec2.NewFromConfig(cfg), on, from, to)
 	},
 	Validate: func(on remedy.On[private]) error {
-		if !regexp.MustCompile(`^[a-z0-9]+([.-][a-z0-9]+)*$`).MatchString(on.Params.Service) {
+		if !serviceName.MatchString(on.Params.Service) {
 			return fmt.Errorf("service is %q, and can be letters, digits, dots and hyphens, like ec2 or ecr.api", on.Params.Service)
 		}
 		return nil
 	},
 }
+
+var serviceName = regexp.MustCompile(`^[a-z0-9]+([.-][a-z0-9]+)*$`)
 
 // wantReach is content with any endpoint to the service, whoever made it.
 func wantReach(on remedy.On[private], now reach) (reach, error) {
