@@ -49,7 +49,7 @@ func hubFunctions() []function {
 		{name: "audit", title: "proves the audit log every day, and signs how far it goes", timeout: 900, memory: 1024, async: true,
 			env: []string{"ASR_TABLE", "ASR_BUCKET", "ASR_VAULT_SECRET"}, may: grants(tableRW(), vaultRead(), largeItems())},
 		{name: "api", title: "answers the HTTP API", timeout: 29, memory: 512,
-			env: env("ASR_RUN_MACHINE", asks), may: may(organization(), start("asr-hub-run"))},
+			env: env("ASR_RUN_MACHINE", asks), may: may(organization(), units(), start("asr-hub-run"))},
 		{name: "setup", title: "makes and removes Security Hub's custom actions, and starts the first sync", timeout: 300, memory: 256, async: true,
 			env: []string{"ASR_SYNC_MACHINE"}, may: grants(actionTargets(), start("asr-hub-sync"))},
 	}

@@ -137,7 +137,7 @@ func (w *wiring) open(ctx context.Context) (*parts, error) {
 			return nil, err
 		}
 	}
-	p := &parts{policy: &handlers.Policy{Clock: w.Clock, Source: policySource{policyfiles.Source{API: files, Location: w.policy, Clock: w.Clock}}}, vault: v, keysAt: w.now()}
+	p := &parts{policy: &handlers.Policy{Clock: w.Clock, Units: w.units(store), Source: policySource{policyfiles.Source{API: files, Location: w.policy, Clock: w.Clock}}}, vault: v, keysAt: w.now()}
 	engine := asr.New(asr.Config{
 		Store: store, Remediations: units, Matcher: chosen{book, w.off}, Policy: p.policy, Vault: v,
 		Rules: configrules.Reader{Dial: s.Dial}, Trail: trail.Reader{Dial: s.Dial}, Channels: []asr.Channel{asr.ChannelOutcome}, Patience: w.patience, Clock: w.Clock, Log: w.log,
