@@ -74,7 +74,6 @@ func hubParameters() []paramGroup {
 		{"Features", []param{
 			yesNo("CustomActions", "Custom actions", "Whether the actions Remediate with ASR, Plan with ASR, and ASR fix and ticket stand in Security Hub's console. Security Hub must be on in this account and Region.", "yes"),
 			yesNo("SyncOnDeploy", "Sync on deploy", "Whether all findings are fetched when the stack is made and with each new version; they are fetched weekly in any case.", "yes"),
-			yesNo("SecurityHubV2", "Security Hub (OCSF)", "Whether findings of the new Security Hub, in OCSF, are taken besides those of Security Hub CSPM.", "no"),
 			yesNo("Api", "API", "Whether the HTTP API has an address. Only principals of IAM reach it, and only those allowed to.", "yes"),
 		}},
 		{"Data and notifications", []param{
@@ -99,7 +98,6 @@ func hubConditions(stack awscdk.Stack) {
 	isSet(stack, "HasNotificationEmail", "NotificationEmail")
 	isYes(stack, "UseCustomActions", "CustomActions")
 	isYes(stack, "UseSyncOnDeploy", "SyncOnDeploy")
-	isYes(stack, "UseSecurityHubV2", "SecurityHubV2")
 	isYes(stack, "UseApi", "Api")
 	isYes(stack, "UseKMS", "EncryptWithKMS")
 	for _, p := range playbooks {

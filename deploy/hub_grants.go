@@ -127,6 +127,11 @@ func findings(update bool) []any {
 	}, nil)}
 }
 
+// secondAPI finds out whether Security Hub's second API is on here.
+func secondAPI() []any {
+	return []any{allow("SecondAPI", "securityhub:DescribeSecurityHubV2", "*", nil)}
+}
+
 func publish() []any {
 	return []any{allow("Outcomes", "sns:Publish", ref("OutcomesTopic"), nil)}
 }
