@@ -60,7 +60,7 @@ func New(api API, clock asr.Clock) *Organization {
 func (o *Organization) Account(ctx context.Context, id string) (asr.Account, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	a, _, err := recall(o, o.accounts, id, busy, func() (a asr.Account, until time.Time, err error) {
+	a, _, err := recall(o.clock, o.accounts, id, busy, func() (a asr.Account, until time.Time, err error) {
 		if a, until, ok := o.told(ctx, id); ok {
 			return a, until, nil
 		}
@@ -78,13 +78,18 @@ func (o *Organization) Account(ctx context.Context, id string) (asr.Account, err
 
 // refusal is why an account isn't known, and what to do about it.
 func refusal(id string, err error) error {
+	return refused("AWS Organizations doesn't tell of account "+id, "organizations:ListParents, DescribeOrganizationalUnit and ListTagsForResource; on one machine, a file of accounts (--accounts) does as well", err)
+}
+
+// refused is an answer that can't be had, and what to do about it.
+func refused(what, allow string, err error) error {
 	err = remedy.Judge(err)
 	no := &asr.Error{
-		Code: asr.Classify(err), Message: "AWS Organizations doesn't tell of account " + id, Err: err,
-		Do: "work in the management account or in one that is a delegated administrator of any service, and allow organizations:ListParents, DescribeOrganizationalUnit and ListTagsForResource; on one machine, a file of accounts (--accounts) does as well",
+		Code: asr.Classify(err), Message: what, Err: err,
+		Do: "work in the management account or in one that is a delegated administrator of any service, and allow " + allow,
 	}
 	switch no.Code {
-	case asr.CodeThrottled:
+	case asr.CodeThrottled, asr.CodeUnavailable:
 		no.Do = "wait: it is asked again soon"
 	case asr.CodeInternal:
 		no.Code = asr.CodeAWS
@@ -94,17 +99,17 @@ func refusal(id string, err error) error {
 
 // recall answers from memory, or finds out and remembers, and says until when
 // that holds. An error that asks for patience is remembered as long as wait says.
-func recall[T any](o *Organization, memory map[string]remembered[T], id string, wait time.Duration, find func() (T, time.Time, error)) (T, time.Time, error) {
-	if m, ok := memory[id]; ok && o.clock().Before(m.until) {
+func recall[T any](clock asr.Clock, memory map[string]remembered[T], id string, wait time.Duration, find func() (T, time.Time, error)) (T, time.Time, error) {
+	if m, ok := memory[id]; ok && clock().Before(m.until) {
 		return m.value, m.until, m.err
 	}
 	value, until, err := find()
 	switch code := asr.Classify(remedy.Judge(err)); {
 	case err == nil:
 	case code == asr.CodeThrottled, code == asr.CodeUnavailable, errors.Is(err, context.Canceled):
-		until = o.clock().Add(wait)
+		until = clock().Add(wait)
 	default:
-		until = o.clock().Add(stuck)
+		until = clock().Add(stuck)
 	}
 	memory[id] = remembered[T]{value, err, until}
 	return value, until, err
@@ -114,7 +119,7 @@ func recall[T any](o *Organization, memory map[string]remembered[T], id string, 
 // nearest first, the root last. They hold as long as the first of them that
 // was asked for.
 func (o *Organization) above(ctx context.Context, child string) ([]string, time.Time, error) {
-	return recall(o, o.units, child, 0, func() ([]string, time.Time, error) {
+	return recall(o.clock, o.units, child, 0, func() ([]string, time.Time, error) {
 		until := o.clock().Add(fresh)
 		id, name, top, err := o.parent(ctx, child)
 		if err != nil || top {

@@ -65,7 +65,7 @@ func hubParameters() []paramGroup {
 		}},
 		{"Organization", []param{
 			{id: "OrganizationId", label: "Organization", description: "The id of the organization, o-…: the hub reaches only its accounts, and only its accounts put events on the hub's bus. Empty: the hub works in its own account alone.", pattern: orgID, wrong: "the id of an organization, o-…, or nothing"},
-			yesNo("AskOrganizations", "Ask Organizations", "Whether rules of the policy on organizational units and account tags (ous, account_tags) are answered by AWS Organizations. It answers in the management account and in delegated administrators' accounts, such as Security Hub's. It is asked only while the policy has such rules; without an answer they fail closed. Needs the organization's id.", "yes"),
+			yesNo("AskOrganizations", "Ask Organizations", "Whether what the policy says by organizational units and account tags (ous, account_tags) is answered by AWS Organizations. It answers in the management account and in delegated administrators' accounts, such as Security Hub's. It is asked only while the policy says such; without an answer that fails closed. Needs the organization's id.", "yes"),
 			{id: "ExternalId", label: "External id", description: "The external id that member roles ask for; the same as in asr-member. Empty: none.", pattern: `^$|^[A-Za-z0-9+=,.@:/_-]{2,1224}$`, wrong: "2 to 1224 letters, digits and + = , . @ : / _ -"},
 		}},
 		{"Policy and playbooks", append([]param{
@@ -74,7 +74,6 @@ func hubParameters() []paramGroup {
 		{"Features", []param{
 			yesNo("CustomActions", "Custom actions", "Whether the actions Remediate with ASR, Plan with ASR, and ASR fix and ticket stand in Security Hub's console. Security Hub must be on in this account and Region.", "yes"),
 			yesNo("SyncOnDeploy", "Sync on deploy", "Whether all findings are fetched when the stack is made and with each new version; they are fetched weekly in any case.", "yes"),
-			yesNo("SecurityHubV2", "Security Hub (OCSF)", "Whether findings of the new Security Hub, in OCSF, are taken besides those of Security Hub CSPM.", "no"),
 			yesNo("Api", "API", "Whether the HTTP API has an address. Only principals of IAM reach it, and only those allowed to.", "yes"),
 		}},
 		{"Data and notifications", []param{
@@ -99,7 +98,6 @@ func hubConditions(stack awscdk.Stack) {
 	isSet(stack, "HasNotificationEmail", "NotificationEmail")
 	isYes(stack, "UseCustomActions", "CustomActions")
 	isYes(stack, "UseSyncOnDeploy", "SyncOnDeploy")
-	isYes(stack, "UseSecurityHubV2", "SecurityHubV2")
 	isYes(stack, "UseApi", "Api")
 	isYes(stack, "UseKMS", "EncryptWithKMS")
 	for _, p := range playbooks {

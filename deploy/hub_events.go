@@ -67,7 +67,7 @@ func hubRules() []rule {
 	}
 	return []rule{
 		{id: "FindingsRule", name: "asr-hub-findings", description: "Open findings, and any that asr works on, in ASFF", pattern: asffPattern(), target: toQueue()},
-		{id: "FindingsV2Rule", name: "asr-hub-findings-v2", description: "Open findings, and any that asr works on, in OCSF", pattern: ocsfPattern(), target: toQueue(), condition: "UseSecurityHubV2"},
+		{id: "FindingsV2Rule", name: "asr-hub-findings-v2", description: "Open findings, and any that asr works on, in OCSF: none come where the second API is off", pattern: ocsfPattern(), target: toQueue()},
 		{id: "ActionsRule", name: "asr-hub-actions", description: "asr's custom actions in Security Hub's console", target: toQueue(), condition: "UseCustomActions",
 			pattern: obj{"source": []string{"aws.securityhub"}, "detail-type": []string{"Security Hub Findings - Custom Action"}, "resources": actions}},
 		{id: "RequestsRule", name: "asr-hub-requests", description: "Requests of runbooks in member accounts", bus: true, target: toQueue(),

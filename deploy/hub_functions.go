@@ -45,11 +45,11 @@ func hubFunctions() []function {
 		{name: "report", title: "tells Security Hub, people and runbooks what became of a run", timeout: 120, memory: 512, async: true,
 			env: env("ASR_TOPIC", "ASR_RUN_MACHINE", "ASR_ROLE", "ASR_EXTERNAL_ID"), may: may(findings(true), publish(), members(), start("asr-hub-run"))},
 		{name: "sync", title: "fetches findings page by page", timeout: 300, memory: 512,
-			env: env("ASR_RUN_MACHINE", "ASR_SECURITYHUB_V2", asks), may: may(findings(false), organization(), start("asr-hub-run"))},
+			env: env("ASR_RUN_MACHINE", asks), may: may(findings(false), secondAPI(), organization(), start("asr-hub-run"))},
 		{name: "audit", title: "proves the audit log every day, and signs how far it goes", timeout: 900, memory: 1024, async: true,
 			env: []string{"ASR_TABLE", "ASR_BUCKET", "ASR_VAULT_SECRET"}, may: grants(tableRW(), vaultRead(), largeItems())},
 		{name: "api", title: "answers the HTTP API", timeout: 29, memory: 512,
-			env: env("ASR_RUN_MACHINE", asks), may: may(organization(), start("asr-hub-run"))},
+			env: env("ASR_RUN_MACHINE", asks), may: may(organization(), units(), start("asr-hub-run"))},
 		{name: "setup", title: "makes and removes Security Hub's custom actions, and starts the first sync", timeout: 300, memory: 256, async: true,
 			env: []string{"ASR_SYNC_MACHINE"}, may: grants(actionTargets(), start("asr-hub-sync"))},
 	}
@@ -106,7 +106,7 @@ func (f function) environment() obj {
 		"ASR_TABLE": ref("Table"), "ASR_BUCKET": ref("Bucket"), "ASR_VAULT_SECRET": ref("VaultSecret"), "ASR_POLICY": policyLocation(), "ASR_PLAYBOOKS_OFF": playbooksOff(),
 		"ASR_RUN_MACHINE": machineARN("asr-hub-run"), "ASR_SYNC_MACHINE": choose("UseSyncOnDeploy", machineARN("asr-hub-sync"), ""),
 		"ASR_ROLE": "arn:{partition}:iam::{account}:role/asr-member", "ASR_EXTERNAL_ID": ref("ExternalId"), "ASR_TOPIC": ref("OutcomesTopic"), "ASR_RETENTION_DAYS": ref("RetentionDays"),
-		"ASR_APPROVAL_HOURS": ref("ApprovalHours"), "ASR_SECURITYHUB_V2": choose("UseSecurityHubV2", "true", "false"),
+		"ASR_APPROVAL_HOURS": ref("ApprovalHours"),
 		"ASR_ORGANIZATIONS": choose("UseOrganizations", "true", "false"),
 	}
 	env := obj{"ASR_FUNCTION": f.name, "ASR_LOG_LEVEL": ref("LogLevel")}

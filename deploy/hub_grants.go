@@ -105,6 +105,16 @@ func organization() []any {
 	}
 }
 
+// units asks which accounts are in units, for who may see those by the policy's
+// callers.
+func units() []any {
+	parents := []any{sub("arn:${AWS::Partition}:organizations::*:root/${OrganizationId}/*"), sub("arn:${AWS::Partition}:organizations::*:ou/${OrganizationId}/*")}
+	return []any{
+		only("UseOrganizations", allow("Roots", "organizations:ListRoots", "*", nil)),
+		only("UseOrganizations", allow("UnitsAccounts", []string{"organizations:ListAccountsForParent", "organizations:ListOrganizationalUnitsForParent"}, parents, nil)),
+	}
+}
+
 // findings reads findings, and updates them. The second API's calls are
 // authorized as the first one's.
 func findings(update bool) []any {
@@ -115,6 +125,11 @@ func findings(update bool) []any {
 	return []any{allow("Findings", actions, []any{
 		sub("arn:${AWS::Partition}:securityhub:*:${AWS::AccountId}:hub/default"), sub("arn:${AWS::Partition}:securityhub:*:${AWS::AccountId}:hubv2/*"),
 	}, nil)}
+}
+
+// secondAPI finds out whether Security Hub's second API is on here.
+func secondAPI() []any {
+	return []any{allow("SecondAPI", "securityhub:DescribeSecurityHubV2", "*", nil)}
 }
 
 func publish() []any {

@@ -14,7 +14,7 @@
 #                    OUS, or is the management account, which StackSets leave out
 #   EXTERNAL_ID      what member roles ask for; empty: what the stack has, at first none
 #   RUNBOOK_REGIONS  Regions, separated by commas, that get the runbooks in the accounts of OUS; empty: none
-#   HUB_PARAMETERS   more parameters of asr-hub: "NotificationEmail=ops@example.com SecurityHubV2=yes"
+#   HUB_PARAMETERS   more parameters of asr-hub: "NotificationEmail=ops@example.com RetentionDays=731"
 #   CALL_AS          SELF in the management account; DELEGATED_ADMIN (default) where StackSets are delegated to
 #   ZIP              the code's zip file; empty: it is built here
 #   PLAN             1: says what it would do, and does nothing

@@ -73,14 +73,14 @@ func expect(t *testing.T, calls []string, want ...string) {
 
 func TestLaunchingInAnOrganizationMakesTheHubAndStackSets(t *testing.T) {
 	t.Parallel()
-	calls, output, err := launch(t, "", "YES=1", "ORGANIZATION=o-a1b2c3d4e5", "OUS=r-ab12", "EXTERNAL_ID=word", "RUNBOOK_REGIONS=eu-west-1,us-east-1", "HUB_PARAMETERS=SecurityHubV2=yes LogLevel=DEBUG")
+	calls, output, err := launch(t, "", "YES=1", "ORGANIZATION=o-a1b2c3d4e5", "OUS=r-ab12", "EXTERNAL_ID=word", "RUNBOOK_REGIONS=eu-west-1,us-east-1", "HUB_PARAMETERS=RetentionDays=731 LogLevel=DEBUG")
 	if err != nil {
 		t.Fatalf("%v: %s", err, output)
 	}
 	expect(t, calls,
 		"s3 cp s3://artifacts/asr/ /asr-lambda.zip",
 		"s3 cp templates --include *.yaml",
-		"deploy --stack-name asr-hub CAPABILITY_NAMED_IAM OrganizationId=o-a1b2c3d4e5 ExternalId=word SecurityHubV2=yes LogLevel=DEBUG",
+		"deploy --stack-name asr-hub CAPABILITY_NAMED_IAM OrganizationId=o-a1b2c3d4e5 ExternalId=word RetentionDays=731 LogLevel=DEBUG",
 		"update-termination-protection --stack-name asr-hub --enable-termination-protection",
 		"create-stack-set asr-member --call-as DELEGATED_ADMIN SERVICE_MANAGED Enabled=true ParameterKey=HubAccount,ParameterValue=111111111111 ParameterKey=OrganizationId,ParameterValue=o-a1b2c3d4e5 ParameterKey=ExternalId,ParameterValue=word https://artifacts.s3.eu-west-1.amazonaws.com/asr/",
 		"create-stack-instances asr-member OrganizationalUnitIds=r-ab12 eu-west-1",

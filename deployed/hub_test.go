@@ -81,7 +81,7 @@ func TestEveryDeadLetterQueueHasAnAlarmOnWhatLiesInIt(t *testing.T) {
 
 func TestEveryRulesTargetHasADeadLetterQueue(t *testing.T) {
 	t.Parallel()
-	d := hub(t, "SecurityHubV2=yes")
+	d := hub(t)
 	for _, r := range d.resources("AWS::Events::Rule") {
 		for _, target := range r.properties["Targets"].([]any) {
 			if dlq, _ := target.(obj)["DeadLetterConfig"].(obj); dlq["Arn"] != d.attribute("EventDeadLetters", "Arn") {
@@ -258,7 +258,7 @@ func TestSwitchesLeaveThingsAway(t *testing.T) {
 	t.Parallel()
 	tt := committed(t, "asr-hub.yaml")
 	for id, given := range map[string]string{
-		"ApiUrl": "Api", "ActionsRule": "CustomActions", "FindingsV2Rule": "SecurityHubV2", "Key": "EncryptWithKMS",
+		"ApiUrl": "Api", "ActionsRule": "CustomActions", "Key": "EncryptWithKMS",
 	} {
 		for _, value := range []string{"yes", "no"} {
 			d := tt.deploy(t, given+"="+value)

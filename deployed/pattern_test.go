@@ -71,9 +71,10 @@ func recorded(t *testing.T, name string) obj {
 // finding is the event's first.
 func finding(event obj) obj { return event["detail"].(obj)["findings"].([]any)[0].(obj) }
 
+// covers: O13
 func TestRulesTakeOpenFindingsAndThoseOfOurRuns(t *testing.T) {
 	t.Parallel()
-	d := committed(t, "asr-hub.yaml").deploy(t, "SecurityHubV2=yes", "AWS::AccountId=222222222222", "AWS::Region=us-east-1")
+	d := committed(t, "asr-hub.yaml").deploy(t, "AWS::AccountId=222222222222", "AWS::Region=us-east-1")
 	passed := func(f obj) { f["Compliance"].(obj)["Status"] = "PASSED" }
 	passedV2 := func(f obj) {
 		f["compliance"].(obj)["status"] = "Pass"

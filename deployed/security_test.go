@@ -58,7 +58,7 @@ func variants(t *testing.T) (all []*deployment) {
 	t.Helper()
 	h, m, r := committed(t, "asr-hub.yaml"), committed(t, "asr-member.yaml"), committed(t, "asr-runbooks.yaml")
 	return []*deployment{
-		h.deploy(t), h.deploy(t, "OrganizationId="+orgID, "SecurityHubV2=yes", "PolicyLocation=s3://rules/asr/policy.yaml"), h.deploy(t, "PolicyLocation=s3://rules/asr/"), h.deploy(t, "EncryptWithKMS=no"),
+		h.deploy(t), h.deploy(t, "OrganizationId="+orgID, "PolicyLocation=s3://rules/asr/policy.yaml"), h.deploy(t, "PolicyLocation=s3://rules/asr/"), h.deploy(t, "EncryptWithKMS=no"),
 		m.deploy(t, "AWS::AccountId=222222222222"), m.deploy(t, "AWS::AccountId=222222222222", "OrganizationId="+orgID, "ExternalId=word", "OperatorsRole=Operators"), r.deploy(t, "AWS::AccountId=222222222222"),
 	}
 }

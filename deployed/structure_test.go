@@ -150,7 +150,7 @@ func TestNoReferenceDangles(t *testing.T) {
 func TestWhatIsConditionalIsUsedUnderItsConditionOnly(t *testing.T) {
 	t.Parallel()
 	for _, given := range [][]string{
-		nil, {"EncryptWithKMS=no", "Api=no", "CustomActions=no", "SyncOnDeploy=no", "SecurityHubV2=no"}, {"SecurityHubV2=yes", "NotificationEmail=ops@example.com", "OrganizationId=" + orgID, "PolicyLocation=s3://rules/asr/policy.yaml"},
+		nil, {"EncryptWithKMS=no", "Api=no", "CustomActions=no", "SyncOnDeploy=no"}, {"NotificationEmail=ops@example.com", "OrganizationId=" + orgID, "PolicyLocation=s3://rules/asr/policy.yaml"},
 	} {
 		d := committed(t, "asr-hub.yaml").deploy(t, given...)
 		made := map[string]bool{}

@@ -2,10 +2,10 @@ package functions
 
 import (
 	"context"
-	"time"
 
 	"example.com/asr"
 	"example.com/asr/accounts"
+	handlers "example.com/asr/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/organizations"
 )
 
@@ -30,11 +30,17 @@ func (w *wiring) accounts(needed func() bool, shared accounts.Memory) asr.Accoun
 	if !w.asks {
 		return nil
 	}
-	clock := w.Clock
-	if clock == nil {
-		clock = time.Now
-	}
-	o := accounts.New(organizations.NewFromConfig(w.AWS, accounts.Patiently), clock)
+	o := accounts.New(organizations.NewFromConfig(w.AWS, accounts.Patiently), w.now)
 	o.Shared = shared
 	return whereabouts{needed, o}
+}
+
+// units is who knows the accounts of organizational units, as accounts.
+func (w *wiring) units(shared accounts.Memory) handlers.Units {
+	if !w.asks {
+		return nil
+	}
+	u := accounts.NewUnits(organizations.NewFromConfig(w.AWS, accounts.Patiently), w.now)
+	u.Shared = shared
+	return u
 }

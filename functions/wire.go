@@ -48,7 +48,6 @@ type environment struct {
 	role      string   // the member role
 	external  string
 	topic     string // ARN; outcomes go there
-	v2        bool   // findings come in OCSF
 	asks      bool   // AWS Organizations, about accounts
 	level     slog.Level
 	retention time.Duration // of what has ended; 0: for ever
@@ -60,7 +59,7 @@ func read(env func(string) string) (e environment, err error) {
 	e = environment{
 		function: env("ASR_FUNCTION"), table: env("ASR_TABLE"), bucket: env("ASR_BUCKET"), secret: env("ASR_VAULT_SECRET"), policy: env("ASR_POLICY"),
 		runs: env("ASR_RUN_MACHINE"), syncs: env("ASR_SYNC_MACHINE"), role: env("ASR_ROLE"), external: env("ASR_EXTERNAL_ID"), topic: env("ASR_TOPIC"),
-		v2: env("ASR_SECURITYHUB_V2") == "true" || env("ASR_SECURITYHUB_V2") == "yes", asks: env("ASR_ORGANIZATIONS") == "true",
+		asks: env("ASR_ORGANIZATIONS") == "true",
 	}
 	for _, name := range strings.Split(env("ASR_PLAYBOOKS_OFF"), ",") {
 		if name = strings.TrimSpace(name); name != "" {
@@ -137,7 +136,7 @@ func (w *wiring) open(ctx context.Context) (*parts, error) {
 			return nil, err
 		}
 	}
-	p := &parts{policy: &handlers.Policy{Clock: w.Clock, Source: policySource{policyfiles.Source{API: files, Location: w.policy, Clock: w.Clock}}}, vault: v, keysAt: w.now()}
+	p := &parts{policy: &handlers.Policy{Clock: w.Clock, Units: w.units(store), Source: policySource{policyfiles.Source{API: files, Location: w.policy, Clock: w.Clock}}}, vault: v, keysAt: w.now()}
 	engine := asr.New(asr.Config{
 		Store: store, Remediations: units, Matcher: chosen{book, w.off}, Policy: p.policy, Vault: v,
 		Rules: configrules.Reader{Dial: s.Dial}, Trail: trail.Reader{Dial: s.Dial}, Channels: []asr.Channel{asr.ChannelOutcome}, Patience: w.patience, Clock: w.Clock, Log: w.log,
@@ -229,18 +228,20 @@ func primaryOf(v *vault.Vault) func() (string, time.Time) {
 	}
 }
 
-// pull takes findings from Security Hub's API of the function's own Region.
+// pull takes findings from Security Hub's APIs of the function's own Region.
 func (w *wiring) pull() handlers.Puller {
 	api := securityhub.NewAPI(w.AWS)
-	api.V2, api.Now = w.v2, w.Clock
-	return open{api}
+	api.Now = w.Clock
+	both := securityhub.NewBoth(api)
+	both.Unsure = func(err error) { w.log.Warn("second API unknown", "error", err) }
+	return open{both}
 }
 
 // open pulls what there may be something to do about.
-type open struct{ api *securityhub.API }
+type open struct{ securityhub.Both }
 
 func (o open) Pull(ctx context.Context, cursor string, emit func([]asr.Observation, []asr.Rejected, string) error) error {
-	return o.api.Pull(ctx, securityhub.Open(), cursor, emit)
+	return o.Both.Pull(ctx, securityhub.Open(), cursor, emit)
 }
 
 // chosen is the playbooks without those that are switched off.

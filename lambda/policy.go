@@ -18,11 +18,19 @@ type Source interface {
 	Fetch(ctx context.Context, tag string) (p asr.Policy, newTag string, err error)
 }
 
+// Units knows which accounts are in organizational units.
+type Units interface {
+	// Below lists the accounts in all units whose id or name one of the patterns
+	// matches, however deep.
+	Below(ctx context.Context, units []string) (accounts []string, err error)
+}
+
 // Policy is the policy as it lies in its source, looked at again every minute.
 // It implements asr.Policy; before the first Refresh, and where there is none,
 // nothing is automatic.
 type Policy struct {
 	Source Source
+	Units  Units     // nil: nobody can tell which accounts units have
 	Clock  asr.Clock // nil: the system's
 
 	mu   sync.Mutex
@@ -94,7 +102,8 @@ func (p *Policy) NeedsAccounts() bool {
 }
 
 // View is what a caller of the API may see, as the policy says: all accounts
-// where there is none, none where it can't tell. Refresh's errors.
+// where there is none, none where it can't tell. Refresh's errors, without a
+// view; or, with what may be seen nevertheless, an *asr.UnseenError.
 func (p *Policy) View(ctx context.Context, by asr.Actor) (asr.View, error) {
 	if err := p.Refresh(ctx); err != nil {
 		return nil, err
@@ -102,8 +111,26 @@ func (p *Policy) View(ctx context.Context, by asr.Actor) (asr.View, error) {
 	switch now := p.current().(type) {
 	case asr.NoPolicy:
 		return asr.View{"*"}, nil
-	case interface{ View(by asr.Actor) asr.View }:
-		return now.View(by), nil
+	case interface {
+		View(by asr.Actor) (v asr.View, units []string)
+	}:
+		v, units := now.View(by)
+		return p.withUnits(ctx, v, units)
 	}
 	return nil, nil
+}
+
+// withUnits adds the accounts of units to a view.
+func (p *Policy) withUnits(ctx context.Context, v asr.View, units []string) (asr.View, error) {
+	switch {
+	case len(units) == 0:
+		return v, nil
+	case p.Units == nil:
+		return v, &asr.UnseenError{Err: &asr.Error{Code: asr.CodeNotAllowed, Message: "the hub doesn't ask AWS Organizations", Do: "update its stack with OrganizationId and AskOrganizations=yes"}}
+	}
+	accounts, err := p.Units.Below(ctx, units)
+	if err != nil {
+		return v, &asr.UnseenError{Err: err}
+	}
+	return append(v, accounts...), nil
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -146,10 +147,11 @@ func TestThePolicyIsLookedAtEveryMinute(t *testing.T) {
 // viewing is a policy that says what callers see.
 type viewing struct {
 	enginetest.Always
-	view asr.View
+	view  asr.View
+	units []string
 }
 
-func (v viewing) View(asr.Actor) asr.View { return v.view }
+func (v viewing) View(asr.Actor) (asr.View, []string) { return v.view, v.units }
 
 // covers: A1, A5
 func TestWhatACallerSeesIsLookedUpAndNeverGuessed(t *testing.T) {
@@ -158,7 +160,7 @@ func TestWhatACallerSeesIsLookedUpAndNeverGuessed(t *testing.T) {
 		if text == "silent" {
 			return enginetest.Always(asr.ModeAsk), nil
 		}
-		return viewing{enginetest.Always(asr.ModeAsk), asr.View{text}}, nil
+		return viewing{enginetest.Always(asr.ModeAsk), asr.View{text}, nil}, nil
 	}}
 	p := &lambda.Policy{Source: s, Clock: func() time.Time { return now }}
 	for i, row := range []struct {
@@ -172,6 +174,42 @@ func TestWhatACallerSeesIsLookedUpAndNeverGuessed(t *testing.T) {
 		v, err := p.View(t.Context(), asr.Actor{})
 		if got := fmt.Sprint(v); (err != nil) != (row.want == "error") || err == nil && got != row.want {
 			t.Errorf("%q, %v: got %s, %v, want %s", row.text, row.err, got, err, row.want)
+		}
+	}
+}
+
+// shop is an organization with one unit.
+type shop struct{ err error }
+
+func (s shop) Below(_ context.Context, units []string) ([]string, error) {
+	if !slices.Equal(units, []string{"Shop"}) {
+		return nil, nil
+	}
+	return []string{"333333333333", "444444444444"}, s.err
+}
+
+// covers: A1, W18
+func TestTheAccountsOfUnitsAreSeenAndNoneWhileNobodyCanTell(t *testing.T) {
+	none := error(&asr.Error{Code: asr.CodeThrottled, Message: "Organizations is busy"})
+	for name, row := range map[string]struct {
+		of    lambda.Units
+		units []string
+		want  string
+		err   string
+	}{
+		"known":           {shop{}, []string{"Shop"}, "[1* 333333333333 444444444444]", ""},
+		"of no units":     {shop{none}, nil, "[1*]", ""},
+		"an unknown unit": {shop{}, []string{"Shops"}, "[1*]", ""},
+		"no answer":       {shop{none}, []string{"Shop"}, "[1*]", "Organizations is busy"},
+		"it doesn't ask":  {nil, []string{"Shop"}, "[1*]", "the hub doesn't ask"},
+	} {
+		s := &source{text: "x", tag: "1", parse: func(string) (asr.Policy, error) {
+			return viewing{enginetest.Always(asr.ModeAsk), asr.View{"1*"}, row.units}, nil
+		}}
+		v, err := (&lambda.Policy{Source: s, Units: row.of}).View(t.Context(), asr.Actor{})
+		var unseen *asr.UnseenError
+		if errors.As(err, &unseen) != (row.err != "") || fmt.Sprint(v) != row.want || err != nil && !strings.Contains(err.Error(), row.err) {
+			t.Errorf("%s: %v, %v; want %s", name, v, err, row.want)
 		}
 	}
 }

@@ -2,15 +2,19 @@ package policy
 
 import (
 	"regexp"
+	"slices"
 
 	"example.com/asr"
+	"example.com/asr/yamlfile"
 	"go.yaml.in/yaml/v3"
 )
 
-// Caller says which accounts somebody may know of and act in through the API.
+// Caller says which accounts somebody may know of and act in through the API:
+// those that the patterns name, and those in the organizational units, however deep.
 type Caller struct {
 	Who      []Pattern // principals' ARNs
 	Accounts []Pattern
+	OUs      []Pattern // ids or names
 	Place
 
 	field string // its path in the file
@@ -18,21 +22,41 @@ type Caller struct {
 
 // View is what a caller of the API may see: all accounts where the policy names
 // no callers; else those of all the entries that name them, none if AWS doesn't
-// vouch for them.
-func (p *Policy) View(by asr.Actor) asr.View {
+// vouch for them. units are patterns of the ids or names of organizational units,
+// whose accounts they may see as well; none if they see all anyway.
+func (p *Policy) View(by asr.Actor) (v asr.View, units []string) {
 	if p == nil || len(p.Callers) == 0 {
-		return asr.View{"*"}
+		return asr.View{"*"}, nil
 	}
-	var v asr.View
 	for _, c := range p.Callers {
 		if !by.Verified || !anyOf(c.Who, by.Name, false) {
 			continue
 		}
-		for _, account := range c.Accounts {
-			v = append(v, account.Text)
-		}
+		v, units = append(v, texts(c.Accounts)...), append(units, texts(c.OUs)...)
 	}
-	return v
+	if v.All() {
+		return v, nil
+	}
+	return v, units
+}
+
+// Units are the patterns of organizational units that callers see the accounts
+// of, each once.
+func (p *Policy) Units() (units []string) {
+	if p == nil {
+		return nil
+	}
+	for _, c := range p.Callers {
+		units = append(units, texts(c.OUs)...)
+	}
+	return slices.Compact(slices.Sorted(slices.Values(units)))
+}
+
+func texts(patterns []Pattern) (all []string) {
+	for _, p := range patterns {
+		all = append(all, p.Text)
+	}
+	return all
 }
 
 func (r *reader) callers(n *yaml.Node, at string) (all []Caller) {
@@ -55,9 +79,12 @@ func (r *reader) caller(n *yaml.Node, at string) Caller {
 				}
 			}
 		},
+		"ous": func(at string, n *yaml.Node) { c.OUs = r.patterns(n, at, nil) },
 	})
 	r.need(n, at, "who", "say who calls: groups, or principals' ARNs")
-	r.need(n, at, "accounts", `say which accounts they see; "*" is all`)
+	if n.Kind == yaml.MappingNode && yamlfile.Child(n, "ous") == nil {
+		r.need(n, at, "accounts", `say which accounts they see, or of which organizational units (ous); "*" is all`)
+	}
 	return c
 }
 

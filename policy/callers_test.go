@@ -36,19 +36,53 @@ func TestACallerSeesTheAccountsOfAllEntriesThatNameThem(t *testing.T) {
 		"in capitals":        {"arn:aws:iam::111111111111:user/ADA", nil},
 		"without a name":     {"", nil},
 	} {
-		if diff := cmp.Diff(row.want, p.View(asr.Actor{Kind: "person", Name: row.by, Verified: true})); diff != "" {
-			t.Errorf("%s: %s", name, diff)
+		v, units := p.View(asr.Actor{Kind: "person", Name: row.by, Verified: true})
+		if diff := cmp.Diff(row.want, v); diff != "" || len(units) > 0 {
+			t.Errorf("%s: %s, units %v", name, diff, units)
 		}
 	}
-	if v := p.View(asr.Actor{Kind: "person", Name: "arn:aws:iam::111111111111:user/ada"}); len(v) > 0 {
+	if v, _ := p.View(asr.Actor{Kind: "person", Name: "arn:aws:iam::111111111111:user/ada"}); len(v) > 0 {
 		t.Errorf("not verified: %v", v)
+	}
+}
+
+// covers: A1
+func TestACallerSeesTheUnitsOfAllEntriesThatNameThem(t *testing.T) {
+	t.Parallel()
+	p := rules(t, `version: 1
+callers:
+  - {who: ["arn:aws:iam::111111111111:user/ada"], ous: [Shop, ou-ab12-*]}
+  - {who: ["arn:aws:iam::111111111111:user/a*"], ous: Web, accounts: "22*"}
+  - {who: ["arn:aws:iam::111111111111:user/root"], ous: [Shop], accounts: "*"}
+`)
+	type seen struct {
+		View  asr.View
+		Units []string
+	}
+	for by, want := range map[string]seen{
+		"ada":  {asr.View{"22*"}, []string{"Shop", "ou-ab12-*", "Web"}},
+		"adam": {asr.View{"22*"}, []string{"Web"}},
+		"root": {asr.View{"*"}, nil}, // no unit adds to all
+		"eve":  {},
+	} {
+		var got seen
+		got.View, got.Units = p.View(asr.Actor{Name: "arn:aws:iam::111111111111:user/" + by, Verified: true})
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s: %s", by, diff)
+		}
+	}
+	if _, units := p.View(asr.Actor{Name: "arn:aws:iam::111111111111:user/ada"}); len(units) > 0 {
+		t.Errorf("not verified: %v", units)
+	}
+	if diff := cmp.Diff([]string{"Shop", "Web", "ou-ab12-*"}, p.Units()); diff != "" {
+		t.Error(diff)
 	}
 }
 
 func TestWithoutCallersEverybodySeesAll(t *testing.T) {
 	t.Parallel()
 	for _, p := range []*policy.Policy{nil, rules(t, "version: 1\n")} {
-		if v := p.View(asr.Actor{}); !v.All() {
+		if v, units := p.View(asr.Actor{}); !v.All() || len(units) > 0 {
 			t.Errorf("got %v", v)
 		}
 	}
@@ -66,7 +100,7 @@ func TestCallersOfAllFilesCount(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if v := p.View(asr.Actor{Name: "arn:aws:iam::111111111111:user/ada", Verified: true}); !v.Sees("555555555555") || !v.Sees("444444444444") || v.Sees("666666666666") {
+	if v, _ := p.View(asr.Actor{Name: "arn:aws:iam::111111111111:user/ada", Verified: true}); !v.Sees("555555555555") || !v.Sees("444444444444") || v.Sees("666666666666") {
 		t.Errorf("got %v", v)
 	}
 }
@@ -74,9 +108,12 @@ func TestCallersOfAllFilesCount(t *testing.T) {
 func TestABadCallerIsAMistake(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		`[]`:                                             "p:2:10: callers: it is empty",
-		`[{who: "*"}]`:                                   "p:2:11: callers[0].accounts: missing",
-		`[{accounts: "*"}]`:                              "p:2:11: callers[0].who: missing",
+		`[]`:                    "p:2:10: callers: it is empty",
+		`[{who: "*"}]`:          "p:2:11: callers[0].accounts: missing",
+		`[{accounts: "*"}]`:     "p:2:11: callers[0].who: missing",
+		`[{who: "*", ous: []}]`: "callers[0].ous: it is empty",
+		`[{who: "*", ous: Shop, accounts: [prod]}]`: "\"prod\" is no account id",
+		`[{ous: Shop}]`:                                  "p:2:11: callers[0].who: missing",
 		`[{who: nobody, accounts: "*"}]`:                 "there is no group \"nobody\"",
 		`[{who: [], accounts: "*"}]`:                     "callers[0].who: it is empty",
 		`[{who: "*", accounts: [prod]}]`:                 "\"prod\" is no account id",
@@ -95,6 +132,7 @@ func TestLintFindsCallersWhoAreNobody(t *testing.T) {
 	for text, want := range map[string][]string{
 		`[{who: "arn:aws:iam::111111111111:role/ops", accounts: "*"}]`:                                                         {"error"},
 		`[{who: "arn:aws:sts::111111111111:assumed-role/ops/*", accounts: "1*"}]`:                                              {"warning"},
+		`[{who: "arn:aws:sts::111111111111:assumed-role/ops/*", ous: "*"}]`:                                                    {"warning"},
 		`[{who: "*", accounts: "1*"}, {who: "arn:aws:sts::111111111111:assumed-role/ops/*", accounts: ["111111111111", "*"]}]`: nil,
 	} {
 		var got []string

@@ -138,7 +138,8 @@ func callerSchema() node {
 	return object(fields{
 		"who":      described("Groups, or principals' ARNs, with * for any characters.", ref("texts")),
 		"accounts": described(`Account ids, of 12 digits, in quotes, with * for any characters; "*" is all.`, list(id)),
-	}, "who", "accounts")
+		"ous":      described("Ids or names of organizational units: the accounts in them, however deep.", ref("texts")),
+	}, "who").with(node{"anyOf": []node{{"required": []string{"accounts"}}, {"required": []string{"ous"}}}})
 }
 
 func windowSchema() node {

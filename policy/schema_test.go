@@ -111,7 +111,7 @@ const whole = `{
   "limits": {"in_flight": {"all": 100, "region": 10}, "per_hour": {"all": 500, "region": 20}, "daily": "10%", "failures": {"number": 10, "share": "50%", "within": "2h"}, "retries": {"most": 3, "after": "2h"}},
   "windows": {"nights": {"days": ["mon", "tue"], "hours": ["22:00-06:00"], "zone": "Europe/Berlin", "freeze": ["2026-12-24", "2026-12-31..2027-01-01"]}},
   "groups": {"security": ["arn:aws:iam::*:user/sec-*"]},
-  "callers": [{"who": ["security"], "accounts": ["111111111111"]}],
+  "callers": [{"who": ["security"], "accounts": ["111111111111"], "ous": ["Prod"]}],
   "exceptions": [{"name": "x", "reason": "r", "owner": "o", "evidence": "e", "expires": "2027-03-31", "match": {"controls": ["S3.2"]}}],
   "rules": [{
     "name": "a", "mode": "ask", "window": "nights", "approvers": ["security"], "need": 2, "four_eyes": true, "params": {"days": 400},

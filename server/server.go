@@ -27,7 +27,8 @@ type Config struct {
 	Drive  func(ctx context.Context, run string) error // sees that a run is driven; nil: somebody else does
 	Log    *slog.Logger                                // nil: silent
 
-	// View is which accounts a caller may know of and act in; nil: all.
+	// View is which accounts a caller may know of and act in; nil: all. With an
+	// *asr.UnseenError it is those that are certain, and answers say so.
 	View func(ctx context.Context, by asr.Actor) (asr.View, error)
 
 	Audited string // the setting in which the last look at the audit log is kept; "": none is taken
@@ -87,7 +88,7 @@ func (a *api) serve(w http.ResponseWriter, r *http.Request, h handler) {
 	var out any
 	var doc []byte
 	if err == nil {
-		out, err = h(r, caller{Actor: by})
+		out, err = h(r, caller{Actor: by, answer: w.Header()})
 	}
 	if err == nil {
 		doc, err = json.Marshal(out) // a setting may hold what is no JSON

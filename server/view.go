@@ -12,8 +12,14 @@ import (
 // for them passes the functions of this file, whatever the request says.
 type caller struct {
 	asr.Actor
-	view asr.View
+	view   asr.View
+	answer http.Header // of the answer
 }
+
+// unseenHeader says of an answer that it may lack what the caller may see.
+const unseenHeader = "X-Asr-Unseen"
+
+const unseen = "which accounts your organizational units have can't be told now, so what is in them isn't here; AWS Organizations is asked again soon"
 
 // handler answers a caller.
 type handler = func(*http.Request, caller) (any, error)
@@ -24,13 +30,21 @@ func (a *api) viewed(h handler) handler {
 		by.view = asr.View{"*"}
 		if a.View != nil {
 			view, err := a.View(r.Context(), by.Actor)
-			if err != nil { // whatever it says, it isn't the request's fault
+			var partly *asr.UnseenError
+			switch {
+			case errors.As(err, &partly):
+				by.answer.Set(unseenHeader, unseen)
+				a.Log.WarnContext(r.Context(), "units unknown", "caller", by.Name, "error", err)
+				if len(view) == 0 {
+					return nil, &asr.Error{Code: asr.CodeNotAllowed, Message: unseen, Do: "try again in a minute; if it stays, asr doctor --deployed says why"}
+				}
+			case err != nil: // whatever it says, it isn't the request's fault
 				return nil, &asr.Error{Code: asr.CodeUnavailable, Message: "which accounts " + by.Name + " may see can't be told", Do: "see the policy", Err: err}
 			}
 			by.view = view
 		}
 		if len(by.view) == 0 {
-			return nil, &asr.Error{Code: asr.CodeNotAllowed, Message: "the policy's callers don't name " + by.Name, Do: "have an entry there give you your accounts"}
+			return nil, &asr.Error{Code: asr.CodeNotAllowed, Message: "the policy's callers give " + by.Name + " no account", Do: "have an entry there name you, and your accounts or their units"}
 		}
 		return h(r, by)
 	}

@@ -323,6 +323,95 @@ func TestWhoIsNamedNowhereOrCantBeToldGetsNothing(t *testing.T) {
 	}
 }
 
+// covers: A1, A2, W18
+func TestWhileUnitsCantBeToldWhatIsInThemIsNotThereAndTheAnswerSaysSo(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	h.move(t, "mine", account, began, asr.StateVerified)
+	h.move(t, "of-my-unit", other, began, asr.StateVerified)
+	var view asr.View
+	var missing error
+	api := server.New(server.Config{Engine: nil, Store: h.store, Who: func(*http.Request) (asr.Actor, error) { return ada, nil }, View: func(context.Context, asr.Actor) (asr.View, error) { return view, missing }})
+	ask := func(path string) *httptest.ResponseRecorder {
+		rec := httptest.NewRecorder()
+		api.ServeHTTP(rec, httptest.NewRequestWithContext(t.Context(), "GET", path, nil))
+		return rec
+	}
+	partly := &asr.UnseenError{Err: errors.New("o-secret: AccessDenied")}
+	for name, row := range map[string]struct {
+		view    asr.View
+		missing error
+		path    string
+		status  int
+		has     []string
+		hasNot  []string
+		says    bool
+	}{
+		"units that are known":         {asr.View{account, other}, nil, "/v1/runs", 200, []string{"r-mine", "r-of-my-unit"}, nil, false},
+		"a list without them":          {asr.View{account}, partly, "/v1/runs", 200, []string{"r-mine"}, []string{"r-of-my-unit"}, true},
+		"a run of one":                 {asr.View{account}, partly, "/v1/runs/r-of-my-unit", 404, nil, []string{other}, true},
+		"a filter by one":              {asr.View{account}, partly, "/v1/findings?account=" + other, 200, []string{`"items":[]`}, nil, true},
+		"nothing else to see":          {nil, partly, "/v1/runs", 403, []string{"units", "try again"}, []string{"r-"}, true},
+		"what is of all accounts":      {asr.View{account}, partly, "/v1/limits", 403, nil, nil, true},
+		"units that have no account":   {nil, nil, "/v1/runs", 403, []string{"no account"}, nil, false},
+		"a policy that can't be read":  {nil, partly.Err, "/v1/runs", 500, nil, nil, false},
+		"who asks who they are anyway": {nil, partly, "/v1/whoami", 200, []string{ada.Name}, nil, false},
+	} {
+		view, missing = row.view, row.missing
+		rec := ask(row.path)
+		body, said := rec.Body.String(), rec.Header().Get("X-Asr-Unseen")
+		if rec.Code != row.status || (said != "") != row.says || strings.Contains(body+said, "secret") {
+			t.Errorf("%s: %d %s, header %q", name, rec.Code, body, said)
+		}
+		for _, text := range row.has {
+			if !strings.Contains(body, text) {
+				t.Errorf("%s: no %s in %s", name, text, body)
+			}
+		}
+		for _, text := range row.hasNot {
+			if strings.Contains(body, text) {
+				t.Errorf("%s: %s in %s", name, text, body)
+			}
+		}
+	}
+}
+
+// A view by units is a list of ids, as long as the units have accounts.
+//
+// covers: A1, A2, A12
+func TestPagesAreFullForWhoSeesManyAccounts(t *testing.T) {
+	t.Parallel()
+	var view asr.View
+	id := func(n int) string { return fmt.Sprintf("%012d", n) }
+	for n := 1; n <= 2000; n += 2 {
+		view = append(view, id(n))
+	}
+	whole, part := newHouse(t, view), newHouse(t, view)
+	for i := range 300 {
+		name, of, at := fmt.Sprintf("n-%03d", i), id(i%150), began.Add(time.Duration(i)*time.Second)
+		whole.move(t, name, of, at, asr.StateVerified)
+		if view.Sees(of) {
+			part.move(t, name, of, at, asr.StateVerified)
+		}
+	}
+	seen := 0
+	cursors := [2]string{}
+	for more := true; more; {
+		_, got := whole.ask(t, "some", "GET", "/v1/findings?limit=40"+cursors[0], "")
+		_, want := part.ask(t, "all", "GET", "/v1/findings?limit=40"+cursors[1], "")
+		gotIDs, gotNext := page(t, got)
+		wantIDs, wantNext := page(t, want)
+		if diff := cmp.Diff(wantIDs, gotIDs); diff != "" || (gotNext == "") != (wantNext == "") {
+			t.Fatalf("%s, next %q, want %q", diff, gotNext, wantNext)
+		}
+		seen += len(gotIDs)
+		cursors, more = [2]string{"&cursor=" + gotNext, "&cursor=" + wantNext}, gotNext != ""
+	}
+	if seen != 150 {
+		t.Errorf("%d findings, want 150", seen)
+	}
+}
+
 // covers: A1, A2
 func TestAForeignAccountInARequestIsRefused(t *testing.T) {
 	t.Parallel()

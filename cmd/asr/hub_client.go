@@ -23,8 +23,9 @@ import (
 // hubAPI is the API of a deployed asr. Each request is signed with the
 // operator's own credentials: AWS tells the hub who that is.
 type hubAPI struct {
-	cfg aws.Config
-	url string
+	cfg  aws.Config
+	url  string
+	note func(format string, args ...any) // tells people
 }
 
 // hub finds the API: as it was named, or by its stack's output.
@@ -42,7 +43,7 @@ func (a *app) hub(ctx context.Context, api, stack string) (hubAPI, error) {
 	if err != nil || u.Host == "" || u.Scheme != "https" && u.Hostname() != "127.0.0.1" {
 		return hubAPI{}, &asr.Error{Code: asr.CodeBadInput, Message: fmt.Sprintf("%q is no URL of an API", api), Do: "give the stack's output ApiUrl, which begins with https://"}
 	}
-	return hubAPI{cfg, strings.TrimSuffix(api, "/")}, nil
+	return hubAPI{cfg, strings.TrimSuffix(api, "/"), a.note}, nil
 }
 
 // stackOutput is what a stack says under a name.
@@ -90,6 +91,9 @@ func (h hubAPI) call(ctx context.Context, method, path string, query url.Values,
 	text, err := io.ReadAll(io.LimitReader(resp.Body, 8<<20))
 	if err != nil {
 		return &asr.Error{Code: asr.CodeUnavailable, Message: "the hub's answer broke off", Do: "try again", Err: err}
+	}
+	if unseen := resp.Header.Get("X-Asr-Unseen"); unseen != "" {
+		h.note("asr: %s", unseen)
 	}
 	return understand(resp.StatusCode, text, out)
 }

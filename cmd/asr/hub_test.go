@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -26,13 +27,15 @@ type remote struct {
 	store  *memory.Store
 	url    string
 	deny   bool
+	unseen error // why the accounts of units can't be told
 }
 
 func newRemote(t *testing.T) *remote {
 	d := &remote{t: t, store: memory.New()}
 	var s enginetest.Switches
 	d.engine = asr.New(asr.Config{Store: d.store, Remediations: []asr.Remediation{s.Remediation()}, Matcher: enginetest.Book{}, Vault: enginetest.Glass{}, Policy: enginetest.Always(asr.ModeAsk)})
-	api := server.New(server.Config{Engine: d.engine, Store: d.store, Audited: "audited", Drive: d.drive, Who: func(*http.Request) (asr.Actor, error) {
+	view := func(context.Context, asr.Actor) (asr.View, error) { return asr.View{"*"}, d.unseen }
+	api := server.New(server.Config{Engine: d.engine, Store: d.store, Audited: "audited", Drive: d.drive, View: view, Who: func(*http.Request) (asr.Actor, error) {
 		return asr.Actor{Kind: "person", Name: "arn:aws:sts::111111111111:assumed-role/ops/ada", Verified: true}, nil
 	}})
 	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -103,6 +106,17 @@ func TestTheHubIsAskedAnsweredAndLookedAt(t *testing.T) {
 	}
 	if code, out, errs = d.asr("reject", id, "--yes"); code != exitRefused || !strings.Contains(errs, "can't be stopped") {
 		t.Errorf("reject what has ended: %d %s %s", code, out, errs)
+	}
+}
+
+func TestWhoSeesLessThanTheyMayIsToldSo(t *testing.T) {
+	d := newRemote(t)
+	if _, _, errs := d.asr("runs"); errs != "" {
+		t.Errorf("all is seen: %s", errs)
+	}
+	d.unseen = &asr.UnseenError{Err: errors.New("AccessDenied")}
+	if code, _, errs := d.asr("runs"); code != exitDone || strings.Count(errs, "organizational units") != 1 {
+		t.Errorf("%d %s", code, errs)
 	}
 }
 
