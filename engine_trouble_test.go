@@ -157,3 +157,72 @@ func TestAWriteThatIsDeniedMidwayEndsPartlyAppliedAndCanBePutBack(t *testing.T) 
 		t.Errorf("put back, the resource is %v", got)
 	}
 }
+
+// Who looks after asr may be asleep: nothing ends for want of a sign-in.
+func TestARunWaitsForItsOwnCredentialsAsLongAsItTakesAndGoesOn(t *testing.T) {
+	for name, row := range map[string]struct {
+		op   string
+		from int // the call of it that is the first to fail
+	}{"at the first look": {"read", 1}, "before the first write": {"write", 1}, "after the first write": {"read", 3}, "while it verifies": {"read", 4}} {
+		t.Run(name, func(t *testing.T) {
+			w, c := one(t, auto)
+			calls, over := map[string]int{}, false
+			c.fail = func(op string, _ asr.On) error {
+				if calls[op]++; op == row.op && calls[op] >= row.from && !over {
+					return &asr.Error{Code: asr.CodeSignedOut, Message: "asr's own AWS credentials have expired", Do: "sign in again"}
+				}
+				return nil
+			}
+			begun := w.clock()
+			wait := func(id string) {
+				t.Helper()
+				for range 500 {
+					next, err := w.engine.Step(t.Context(), id)
+					if err != nil || next.Done {
+						t.Fatalf("%+v %v: %+v", next, err, w.run(id).Error)
+					}
+					if w.jump(next.After); next.After > time.Minute {
+						t.Fatalf("it looks again after %s", next.After)
+					}
+				}
+				if r := w.run(id); r.Error == nil || r.Error.Code != asr.CodeSignedOut || r.Error.Do == "" || r.Retries > 0 {
+					t.Fatalf("the run is %s: %+v", r.State, r.Error)
+				}
+			}
+			id := w.ingest(w.finding("f1", "T.1", "r")).Runs[0]
+			wait(id)
+			if w.clock().Sub(begun) < 3*time.Hour {
+				t.Errorf("it looked 500 times within %s", w.clock().Sub(begun))
+			}
+			over = true
+			w.expect(w.drive(id), asr.StateVerified)
+			if c.writes["tls"] != 1 || w.run(id).Error != nil {
+				t.Errorf("writes %v, and it still says %+v", c.writes, w.run(id).Error)
+			}
+			if _, err := w.engine.Revert(t.Context(), id, ada, false); err != nil {
+				t.Fatal(err)
+			}
+			calls, over = map[string]int{}, false
+			row.from = min(row.from, 2)
+			wait(id)
+			over = true
+			w.expect(w.drive(id), asr.StateReverted)
+		})
+	}
+}
+
+// What comes after a long wait for people has as many tries as what comes at first.
+func TestAfterAWaitForPeopleAllTriesAreLeft(t *testing.T) {
+	w, c := one(t, auto)
+	n := 0
+	c.fail = func(string, asr.On) error {
+		switch n++; {
+		case n < 300:
+			return &asr.Error{Code: asr.CodeSignedOut}
+		case n < 360:
+			return &asr.Error{Code: asr.CodeThrottled}
+		}
+		return nil
+	}
+	w.expect(w.drive(w.ingest(w.finding("f1", "T.1", "r")).Runs[0]), asr.StateVerified)
+}

@@ -24,6 +24,7 @@ const (
 	CodeConflict      Code = "conflict"         // somebody else changed what was planned
 	CodeDenied        Code = "access_denied"    // IAM, an SCP or a resource policy said no
 	CodeNoRole        Code = "no_member_role"   // the member role can't be assumed
+	CodeSignedOut     Code = "signed_out"       // asr's own AWS credentials have expired: runs wait until they are renewed
 	CodeRegionOff     Code = "region_disabled"  // the Region is not enabled in the account
 	CodeKilled        Code = "kill_switch"      // the kill switch is on: nothing may be written
 	CodeThrottled     Code = "throttled"        // AWS asks for patience
@@ -91,11 +92,15 @@ func Advice(err error) string {
 // transient errors are worth the same step again, later.
 func transient(err error) bool {
 	switch Classify(err) {
-	case CodeThrottled, CodeUnavailable, CodeKilled:
+	case CodeThrottled, CodeUnavailable:
 		return true
 	}
-	return false
+	return untilMended(err)
 }
+
+// untilMended reports whether an error lasts until a person does something,
+// however long that takes: no number of tries makes it final.
+func untilMended(err error) bool { return Classify(err) == CodeKilled || Classify(err) == CodeSignedOut }
 
 // ConflictError reports settings that are neither as planned nor as wanted:
 // somebody else changed them. From is what was expected, To what is there.

@@ -173,7 +173,7 @@ func names(changes []Change) (fields []string) {
 // writeFailed looks what a failed write left behind, to go on from there or to
 // end in the right state.
 func (e *Engine) writeFailed(ctx context.Context, b *batch, u Remediation, err error, left, changes []Change) (Next, error) {
-	if transient(err) && (b.Run.Tries < maxTries || Classify(err) == CodeKilled) || errors.Is(err, ErrSettling) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+	if transient(err) && (b.Run.Tries < maxTries || untilMended(err)) || errors.Is(err, ErrSettling) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return e.trouble(ctx, b, err, StatePartly)
 	}
 	now, rerr := u.Read(ctx, b.Run.look())
@@ -250,8 +250,10 @@ func (e *Engine) trouble(ctx context.Context, b *batch, err error, end State) (N
 		r.Error = failure(err)
 		b.wait(5 * time.Second)
 		return e.commit(ctx, b)
-	case transient(err) && r.Tries < maxTries:
-		r.Tries++
+	case untilMended(err), transient(err) && r.Tries < maxTries:
+		if r.Tries++; untilMended(err) { // whatever comes after it has its own tries left
+			r.Tries = min(r.Tries, heldTries)
+		}
 		r.Error = failure(err)
 		b.wait(scattered(min(backoff(time.Second, r.Tries), time.Minute), r.ID, r.Tries))
 		return e.commit(ctx, b)

@@ -15,6 +15,7 @@ const (
 	maxWrites     = 100            // writes of one run, one way
 	maxStalls     = 10             // writes in a row that changed nothing
 	maxTries      = 80             // of one step that AWS fails for the time being: hours
+	heldTries     = 6              // that back-off counts while a person must do something: it is a minute by then
 	maxSettling   = 24 * time.Hour // until a resource has settled
 	maxReplans    = 12             // plans in a row that were stale at the first step
 	maxUnverified = 5              // verifying reads that don't show the fix

@@ -93,10 +93,6 @@ func TestWhatAWSRefusesForGoodIsToldWithWhatToDo(t *testing.T) {
 		code     asr.Code
 		says, do string
 	}{
-		"our own credentials have expired": {
-			sandbox.Fault{Service: "sts", Operation: "AssumeRole", Status: 403, Code: "ExpiredToken", Message: "The security token included in the request is expired"},
-			asr.StateCannotPlan, asr.CodeDenied, "asr's own AWS credentials have expired", "sign in again",
-		},
 		"the Region is not enabled": {
 			sandbox.Fault{Service: "logs", Code: "UnrecognizedClientException", Message: "The security token included in the request is invalid."},
 			asr.StateCannotPlan, asr.CodeRegionOff, region + " takes no credentials of account " + member, "enable " + region,
@@ -131,6 +127,45 @@ func TestWhatAWSRefusesForGoodIsToldWithWhatToDo(t *testing.T) {
 		}
 		if r = w.ask(t, "CloudWatch.16", arn); r.State != asr.StateVerified || w.days(t, group) < 365 {
 			t.Errorf("%s: mended, the run is %s: %+v", name, r.State, r.Error)
+		}
+	}
+}
+
+// Runs wait for people, who sign in again: before they look, and before they
+// write.
+func TestWhileOurOwnCredentialsHaveExpiredRunsWaitAndThenGoOn(t *testing.T) {
+	w := small(t)
+	expired := sandbox.Fault{Service: "sts", Operation: "AssumeRole", Status: 403, Code: "ExpiredToken", Message: "The security token included in the request is expired"}
+	for name, steps := range map[string]int{"before it looks": 0, "before it writes": 2} {
+		group := "/" + strings.ReplaceAll(name, " ", "-")
+		r, err := w.engine.Request(t.Context(), asr.Ask{Actor: ada, Control: "CloudWatch.16", Account: member, Region: region, Resource: asr.Resource{ID: w.group(t, group), Region: region}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		step := func() {
+			t.Helper()
+			if _, err := w.engine.Step(t.Context(), r.ID); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for range steps {
+			step()
+		}
+		renewed := w.s.Fault(expired)
+		for range 100 {
+			step()
+		}
+		r = w.run(t, r.ID)
+		if !r.State.Open() || r.Error == nil || r.Error.Code != asr.CodeSignedOut || !strings.Contains(r.Error.Message, "asr's own AWS credentials have expired") || !strings.Contains(r.Error.Do, "sign in again") {
+			t.Errorf("%s: the run is %s: %+v", name, r.State, r.Error)
+		}
+		if days := w.days(t, group); days != 1 {
+			t.Errorf("%s: it keeps %d days", name, days)
+		}
+		renewed()
+		w.serve(t)
+		if r = w.run(t, r.ID); r.State != asr.StateVerified || w.days(t, group) < 365 {
+			t.Errorf("%s: renewed, the run is %s: %+v", name, r.State, r.Error)
 		}
 	}
 }

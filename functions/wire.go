@@ -125,7 +125,7 @@ func (w *wiring) open(ctx context.Context) (*parts, error) {
 	if err != nil {
 		return nil, err
 	}
-	store := dynamo.New(dynamo.Config{Client: dynamodb.NewFromConfig(w.AWS), Table: w.table, S3: files, Bucket: w.bucket, Vault: v, Retention: w.retention, Clock: w.Clock})
+	store := dynamo.New(dynamo.Config{Client: dynamodb.NewFromConfig(w.AWS, dynamo.Retry), Table: w.table, S3: files, Bucket: w.bucket, Vault: v, Retention: w.retention, Clock: w.Clock})
 	s, err := sessions.New(sessions.Config{Hub: w.AWS, Role: w.role, ExternalID: w.external, Version: w.Version, Settings: store, Clock: w.Clock})
 	if err != nil {
 		return nil, err

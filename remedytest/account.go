@@ -46,6 +46,7 @@ type Account struct {
 	calls  []asr.APICall
 	denied map[string]bool
 	fuse   func(action string, write bool) error // nil: none
+	storm  *storm                                // nil: AWS is in no trouble
 
 	assume remedy.Dialer // opens sessions that AWS itself holds to their policies; nil: this process does
 }
@@ -98,6 +99,11 @@ func (a *Account) Dial(ctx context.Context, s remedy.Session) (aws.Config, error
 	cfg.APIOptions = append(slices.Clone(cfg.APIOptions), func(st *middleware.Stack) error {
 		return st.Initialize.Add(middleware.InitializeMiddlewareFunc("guard", guard), middleware.After)
 	})
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.storm != nil {
+		cfg = a.storm.stormy(cfg)
+	}
 	return cfg, nil
 }
 

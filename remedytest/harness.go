@@ -101,7 +101,11 @@ func (h *Harness) Request(ctx context.Context, c Case, planOnly bool) (asr.Run, 
 
 // Drive takes a run to its end, approving what asks.
 func (h *Harness) Drive(ctx context.Context, id string) (asr.Run, error) {
-	for range 300 {
+	most := 300
+	if h.acct.storm != nil { // in which most steps fail
+		most = 3000
+	}
+	for range most {
 		next, err := h.step(ctx, id)
 		if err != nil {
 			return asr.Run{}, err
@@ -118,7 +122,7 @@ func (h *Harness) Drive(ctx context.Context, id string) (asr.Run, error) {
 		}
 	}
 	r, err := h.Store.Run(ctx, id)
-	return r, errors.Join(err, fmt.Errorf("not done after 300 steps: %s %+v", r.State, r.Error))
+	return r, errors.Join(err, fmt.Errorf("not done after %d steps: %s %+v", most, r.State, r.Error))
 }
 
 // step takes a step and jumps to the time of the next.

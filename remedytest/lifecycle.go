@@ -35,9 +35,9 @@ type Case struct {
 // unit: the plan is what was said and planning writes nothing; a crash before or
 // after each write changes nothing of the outcome; the fix is verified and a
 // second plan is empty; undo restores, keeps what others did, refuses what they
-// changed, lists what it leaves; denied and gone are handled; a
-// run makes no more calls than it needs; and the declared IAM actions are exactly
-// the ones used.
+// changed, lists what it leaves; calls that fail change no outcome; denied and
+// gone are handled; a run makes no more calls than it needs; and the declared IAM
+// actions are exactly the ones used.
 func Lifecycle[P, S any](t T, acct *Account, u remedy.Unit[P, S], cases ...Case) {
 	t.Helper()
 	before := acct.uses()
@@ -103,6 +103,7 @@ func cycle[P, S any](t T, acct *Account, u remedy.Unit[P, S], c Case, first bool
 	run.again()
 	run.undo(fixed, plan)
 	needed := acct.uses()
+	run.storm(plan)
 	run.foreign(plan)
 	if first {
 		run.calm(plan)

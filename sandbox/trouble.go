@@ -33,6 +33,7 @@ const (
 	troubleResetLate = "reset late"
 	troubleCut       = "cut off" // in the middle of the answer
 	troubleSilent    = "silence late"
+	troubleConflict  = "conflict" // of a DynamoDB transaction with another one
 )
 
 // troubles are all of them, silence more rarely than the others: it takes a
@@ -80,6 +81,9 @@ func (t *trouble) pick(q *request) string {
 		return ""
 	}
 	all := troubles()
+	if q.service == "dynamodb" && q.operation == "TransactWriteItems" {
+		all = append(all, slices.Repeat([]string{troubleConflict}, 12)...)
+	}
 	return all[r.IntN(len(all))]
 }
 
@@ -93,6 +97,8 @@ func (t *trouble) strike(q *request, serve func() answer) answer {
 	switch name {
 	case troubleThrottle:
 		a = throttled(q)
+	case troubleConflict:
+		a = conflicting()
 	case troubleError:
 		a = broken(q)
 	case troublePage:
@@ -151,6 +157,8 @@ func throttled(q *request) answer {
 		code, status = "TooManyRequestsException", http.StatusTooManyRequests
 	case "sqs":
 		code = "RequestThrottled"
+	case "dynamodb":
+		code = "ProvisionedThroughputExceededException"
 	default:
 		switch q.protocol {
 		case awsQuery, restXML:
@@ -180,6 +188,17 @@ func broken(q *request) answer {
 		code = "InternalServiceError"
 	}
 	return failure(q.protocol, status, code, "We encountered an internal error. Please try again.")
+}
+
+// conflicting is what DynamoDB says of a transaction that another one was in the
+// way of. Source: TransactionCanceledException in the API reference.
+func conflicting() answer {
+	a := failure(jsonRPC, http.StatusBadRequest, "TransactionCanceledException", "")
+	a.json(map[string]any{
+		"__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException", "Message": "Transaction cancelled, please refer cancellation reasons for specific reasons [TransactionConflict]",
+		"CancellationReasons": []any{map[string]string{"Code": "TransactionConflict", "Message": "Transaction is ongoing for the item"}},
+	})
+	return a
 }
 
 // page is what stands before a service answers when the service doesn't.

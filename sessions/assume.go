@@ -85,10 +85,10 @@ func (s *Sessions) sts(region string) *sts.Client {
 // the member's role.
 func (s *Sessions) ready(ctx context.Context) error {
 	if s.hub.Credentials == nil {
-		return hubError(errors.New("none are configured"))
+		return s.hubError(errors.New("none are configured"))
 	}
 	if _, err := s.hub.Credentials.Retrieve(ctx); err != nil && ctx.Err() == nil {
-		return hubError(err)
+		return s.hubError(err)
 	}
 	return ctx.Err()
 }
@@ -125,7 +125,8 @@ func (s *Sessions) avoid(region string) {
 }
 
 // Whoami is the person whose credentials the hub has, as AWS knows them.
-// *asr.Error with CodeDenied if they are missing, expired or invalid.
+// *asr.Error with CodeDenied if they are missing or invalid, with CodeSignedOut
+// if they have expired.
 func (s *Sessions) Whoami(ctx context.Context) (asr.Actor, error) {
 	s.mu.Lock()
 	self := s.self
@@ -138,7 +139,7 @@ func (s *Sessions) Whoami(ctx context.Context) (asr.Actor, error) {
 	}
 	out, err := s.sts(s.hub.Region).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
 	if err != nil {
-		return asr.Actor{}, judgeHub(err)
+		return asr.Actor{}, s.judgeHub(err)
 	}
 	self = &asr.Actor{Kind: "person", Name: aws.ToString(out.Arn), Verified: true}
 	s.mu.Lock()

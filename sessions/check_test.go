@@ -50,7 +50,7 @@ func TestCheckFindsWhatIsWrong(t *testing.T) {
 			}
 			return nil
 		}},
-		{name: "the hub's credentials", want: []outcome{{"credentials", asr.CodeDenied}}, do: "sign in again", service: func(call) *fault {
+		{name: "the hub's credentials", want: []outcome{{"credentials", asr.CodeSignedOut}}, do: "sign in again", service: func(call) *fault {
 			return &fault{403, "ExpiredToken", "expired"}
 		}},
 		{name: "the account", account: "abc", want: []outcome{{"credentials", ""}, {"account", asr.CodeBadTarget}}, do: "12 digits"},

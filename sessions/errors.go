@@ -36,7 +36,7 @@ func (p *piece) judge(err error) error {
 	case remedy.Is(err, "ValidationError") && strings.Contains(api.ErrorMessage(), "DurationSeconds"):
 		return fail(asr.CodeBadInput, fmt.Sprintf("sessions of %s may not last %s", p.role, p.s.cfg.Duration), "configure a shorter session duration, or raise the role's maximum")
 	}
-	return judgeHub(err)
+	return p.s.judgeHub(err)
 }
 
 var deniedBy = regexp.MustCompile(`(?i)(?:explicit deny in an? |because no )([a-z][a-z -]*policy|[a-z ]*boundary)`)
@@ -76,19 +76,29 @@ func (p *piece) noSource(err error) error {
 }
 
 // judgeHub is for errors that speak of the hub's own credentials.
-func judgeHub(err error) error {
+func (s *Sessions) judgeHub(err error) error {
 	if remedy.Is(err, "ExpiredToken", "ExpiredTokenException", "RequestExpired", "InvalidClientTokenId", "UnrecognizedClientException", "SignatureDoesNotMatch", "InvalidSignatureException", "IncompleteSignature", "MissingAuthenticationToken") {
-		return hubError(err)
+		return s.hubError(err)
 	}
 	return remedy.Judge(err)
 }
 
-func hubError(err error) error {
-	message, do := "asr's own AWS credentials can't be used", "configure credentials of the hub account (AWS_PROFILE, or aws configure), then check them with aws sts get-caller-identity"
-	if strings.Contains(strings.ToLower(err.Error()), "expired") {
-		message, do = "asr's own AWS credentials have expired", "sign in again (aws sso login, or renew them as you got them) and repeat"
+// hubError is an error of the hub's own credentials. Those that have expired are
+// got anew by the next call, from wherever they come.
+func (s *Sessions) hubError(err error) error {
+	if !strings.Contains(strings.ToLower(err.Error()), "expired") {
+		return &asr.Error{
+			Code: asr.CodeDenied, Message: "asr's own AWS credentials can't be used", Err: err,
+			Do: "configure credentials of the hub account (AWS_PROFILE, or aws configure), then check them with aws sts get-caller-identity",
+		}
 	}
-	return &asr.Error{Code: asr.CodeDenied, Message: message, Do: do, Err: err}
+	if kept, ok := s.hub.Credentials.(interface{ Invalidate() }); ok {
+		kept.Invalidate()
+	}
+	return &asr.Error{
+		Code: asr.CodeSignedOut, Message: "asr's own AWS credentials have expired", Err: err,
+		Do: "sign in again (aws sso login, or renew them as you got them); what has begun goes on by itself. Those from environment variables need asr to be started anew; see also that this machine's clock is right",
+	}
 }
 
 func undeclared(action string) error {

@@ -33,7 +33,7 @@ func TestWhatSTSSaysBecomesAdvice(t *testing.T) {
 		{"no name may be given", fault{403, "AccessDenied", user + "sts:SetSourceIdentity" + role}, asr.CodeNoRole, "name who acts", "sts:SetSourceIdentity"},
 		{"a name was given before", fault{403, "AccessDenied", "The calling session already has a source identity; it cannot be changed"}, asr.CodeNoRole, "source identity already", "--keep-source-identity"},
 		{"the Region is off in the account", fault{403, "RegionDisabledException", "STS is not activated in this region for account:222222222222."}, asr.CodeRegionOff, "can't be reached in eu-west-1", "enable eu-west-1 in account 222222222222"},
-		{"our session is over", fault{403, "ExpiredToken", "The security token included in the request is expired"}, asr.CodeDenied, "expired", "sign in again"},
+		{"our session is over", fault{403, "ExpiredToken", "The security token included in the request is expired"}, asr.CodeSignedOut, "expired", "sign in again"},
 		{"our key is gone", fault{403, "InvalidClientTokenId", "The security token included in the request is invalid"}, asr.CodeDenied, "asr's own AWS credentials", "configure credentials"},
 		{"the session would last too long", fault{400, "ValidationError", "The requested DurationSeconds exceeds the MaxSessionDuration set for this role."}, asr.CodeBadInput, "15m0s", "shorter"},
 		{"a policy that is none", fault{400, "MalformedPolicyDocument", "Syntax errors in policy."}, asr.CodeInternal, "session policy", "report this"},

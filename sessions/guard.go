@@ -116,7 +116,7 @@ func (g guard) judge(err error) error {
 	case !errors.As(err, &api):
 		return err
 	case remedy.Is(err, "ExpiredToken", "ExpiredTokenException", "RequestExpired") && g.direct:
-		return hubError(err)
+		return g.s.hubError(err)
 	case remedy.Is(err, "ExpiredToken", "ExpiredTokenException", "RequestExpired"):
 		g.piece.forget()
 		return &asr.Error{Code: asr.CodeUnavailable, Message: "the session in account " + g.rs.Target.Account + " has expired", Do: "wait; the step is tried again by itself, in a new session; see that this machine's clock is right", Err: err}

@@ -364,7 +364,7 @@ func TestOurOwnCredentialsThatHaveExpiredAreSaidToBeSo(t *testing.T) {
 			if err == nil {
 				err = describeKey(t.Context(), cfg)
 			}
-			if asr.Classify(err) != asr.CodeDenied || !strings.Contains(err.Error(), "asr's own AWS credentials have expired") || !strings.Contains(asr.Advice(err), "sign in again") {
+			if asr.Classify(err) != asr.CodeSignedOut || !strings.Contains(err.Error(), "asr's own AWS credentials have expired") || !strings.Contains(asr.Advice(err), "sign in again") {
 				t.Errorf("error = %v (%s)", err, asr.Classify(err))
 			}
 		})

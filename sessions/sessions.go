@@ -124,7 +124,7 @@ func Client(patience time.Duration) *awshttp.BuildableClient {
 // all are noted in the journal. If the policy is too large for AWS, each
 // operation works through a narrower session that has its action.
 //
-// Errors are *asr.Error: CodeNoRole, CodeRegionOff, CodeDenied, CodeBadTarget,
+// Errors are *asr.Error: CodeNoRole, CodeRegionOff, CodeDenied, CodeSignedOut, CodeBadTarget,
 // CodeInternal (the grants), and remedy.Judge's for what may pass.
 func (s *Sessions) Dial(ctx context.Context, rs remedy.Session) (aws.Config, error) {
 	if err := s.admit(&rs.Target); err != nil {

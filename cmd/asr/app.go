@@ -212,9 +212,17 @@ func (a *app) hubConfig(ctx context.Context) (aws.Config, error) {
 	if a.region != "" {
 		options = append(options, config.WithRegion(a.region))
 	}
-	cfg, err := config.LoadDefaultConfig(ctx, options...)
-	if err != nil {
-		return cfg, &asr.Error{Code: asr.CodeBadInput, Message: "AWS's configuration can't be loaded", Do: "check AWS_PROFILE and ~/.aws/config", Err: err}
+	load := func(ctx context.Context) (aws.Config, error) {
+		cfg, err := config.LoadDefaultConfig(ctx, options...)
+		if err != nil {
+			return cfg, &asr.Error{Code: asr.CodeBadInput, Message: "AWS's configuration can't be loaded", Do: "check AWS_PROFILE and ~/.aws/config", Err: err}
+		}
+		return cfg, nil
 	}
-	return cfg, nil
+	cfg, err := load(ctx)
+	cfg.Credentials = sessions.Renew(cfg.Credentials, func(ctx context.Context) (aws.CredentialsProvider, error) {
+		anew, err := load(ctx)
+		return anew.Credentials, err
+	})
+	return cfg, err
 }
