@@ -260,7 +260,7 @@ func (w *world) keep(b *asr.Batch) (a answer) {
 		d := doc{version: r.Version, json: text(r)}
 		d.run, _ = open[asr.Run](answer{text: d.json})
 		r.Version, r.Chain, r.UpdatedAt = 0, asr.Chain{}, time.Time{}
-		r.Plans, r.Looks, r.Polls = 0, 0, 0 // counted for people: nothing is decided by them
+		r.Plans, r.Looks, r.Polls = 0, 0, 0                                 // counted for people: nothing is decided by them
 		if r.State == asr.StateScheduled || r.State == asr.StateReverting { // how often it waited for its lock
 			r.Tries = 0
 		}
