@@ -52,5 +52,8 @@ func (e *Engine) storeAll(ctx context.Context, group []taken) error {
 		}
 		batches = append(batches, t.batch)
 	}
+	if len(batches) == 0 {
+		return nil
+	}
 	return e.c.Store.(BatchStore).CommitAll(ctx, batches)
 }

@@ -13,7 +13,6 @@ import (
 	"example.com/asr"
 	"example.com/asr/catalog"
 	"example.com/asr/playbook"
-	"example.com/asr/securityhub"
 )
 
 // sizes are how many findings a store holds when it is measured.
@@ -179,14 +178,16 @@ const rareRegion = "sa-east-1"
 // takeIn ingests so many findings from the n-th on, and gives some of them the
 // outcomes that come with time.
 func (s *shelf) takeIn(ctx context.Context, e *asr.Engine, l load, from int) error {
-	obs, _ := securityhub.Decode("bench", early, l.page(from, bulk)) // intake says if one is rejected
+	obs := l.observations(from, bulk)
 	for i := range obs {
 		if (from+i)%50_000 == 7 {
 			obs[i].Region = rareRegion
 		}
 	}
-	if in, err := e.Ingest(ctx, obs); err != nil || in.New != bulk {
-		return fmt.Errorf("%d of %d findings are new: %w", in.New, bulk, err)
+	if in, err := e.Ingest(ctx, obs); err != nil {
+		return err
+	} else if in.New != bulk {
+		return fmt.Errorf("%d of %d findings are new", in.New, bulk)
 	}
 	var b asr.Batch
 	for i, o := range obs {

@@ -108,10 +108,15 @@ func commit(ctx context.Context, s asr.Store, findings []asr.Finding, batch int)
 	return nil
 }
 
+// observations are those of a page.
+func (l load) observations(from, count int) []asr.Observation {
+	obs, _ := securityhub.Decode("bench", time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC), l.page(from, count)) // intake says if one is rejected
+	return obs
+}
+
 // findings are those of a page, as the engine would store them.
 func (l load) findings(from, count int) (all []asr.Finding) {
-	obs, _ := securityhub.Decode("bench", time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC), l.page(from, count)) // intake says if one is rejected
-	for _, o := range obs {
+	for _, o := range l.observations(from, count) {
 		var f asr.Finding
 		f.Observe(o)
 		all = append(all, f)

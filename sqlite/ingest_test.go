@@ -196,23 +196,3 @@ func TestAFindingJoinsTheRunThatOneOfTheSameCallStarted(t *testing.T) {
 		t.Errorf("it is %s, its run %q, %v; want %s", f.Outcome, f.Run, err, in.Runs[0])
 	}
 }
-
-func TestOfManyBatchesAllAreStoredOrNone(t *testing.T) {
-	t.Parallel()
-	s := open(t)
-	batch := func(id string, version int64) *asr.Batch {
-		r := aRun("r-" + id)
-		return &asr.Batch{Run: &r, Findings: []asr.Finding{{ID: id, Version: version}}}
-	}
-	if err := s.CommitAll(t.Context(), []*asr.Batch{batch("a", 0), batch("b", 0)}); err != nil {
-		t.Fatal(err)
-	}
-	fresh := batch("c", 0)
-	if err := s.CommitAll(t.Context(), []*asr.Batch{fresh, batch("d", 7)}); !errors.Is(err, asr.ErrStale) {
-		t.Errorf("got %v", err)
-	}
-	_, err := s.Run(t.Context(), "r-c")
-	if counts, cerr := s.Counts(t.Context()); !errors.Is(err, asr.ErrNotFound) || cerr != nil || counts.Accounts[""] != 2 || fresh.Run.Version != 0 || fresh.Findings[0].Version != 0 {
-		t.Errorf("%v: something was stored: %v, %v, %+v", err, counts, cerr, fresh)
-	}
-}

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -97,6 +98,33 @@ var batches = []clause{
 	}},
 	{"an empty batch is stored", func(t *testing.T, s asr.Store) {
 		noError(t, s.Commit(t.Context(), &asr.Batch{}))
+	}},
+	{"many batches at once are stored in their order, all or none", func(t *testing.T, s asr.Store) {
+		many, ok := s.(asr.BatchStore)
+		if !ok {
+			return // it promises nothing of the kind
+		}
+		first, second, later := newRun("r-1"), newRun("r-2"), newFinding("f-1")
+		later.Version, later.Outcome = 1, asr.OutcomeClosed
+		noError(t, many.CommitAll(t.Context(), []*asr.Batch{{Run: &first, Findings: []asr.Finding{newFinding("f-1")}}, {Run: &second, Findings: []asr.Finding{later}}}))
+		if f, err := s.Finding(t.Context(), "f-1"); err != nil || f.Version != 2 || f.Outcome != asr.OutcomeClosed || second.Version != 1 {
+			t.Errorf("got version %d, %s, %v", f.Version, f.Outcome, err)
+		}
+		third, rival := newRun("r-3"), newRun("r-4")
+		rival.Claim = first.Claim
+		batches := []*asr.Batch{{Run: &third, Findings: []asr.Finding{newFinding("f-3")}}, {Run: &rival}}
+		var claimed *asr.ClaimedError
+		if err := many.CommitAll(t.Context(), batches); !errors.As(err, &claimed) || claimed.Run != "r-1" || third.Version != 0 || batches[0].Findings[0].Version != 0 {
+			t.Errorf("got %v, and versions %d and %d", err, third.Version, batches[0].Findings[0].Version)
+		}
+		_, err := s.Run(t.Context(), "r-3")
+		wantError(t, err, asr.ErrNotFound)
+		_, err = s.Finding(t.Context(), "f-3")
+		wantError(t, err, asr.ErrNotFound)
+		if counts, err := s.Counts(t.Context()); err != nil || counts.Outcomes[asr.OutcomeClosed] != 1 || len(counts.Outcomes) != 1 {
+			t.Errorf("counts %+v, %v", counts, err)
+		}
+		noError(t, many.CommitAll(t.Context(), nil))
 	}},
 }
 
