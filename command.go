@@ -37,7 +37,7 @@ func (e *Engine) Request(ctx context.Context, ask Ask) (Run, error) {
 		r, err = e.request(ctx, ask)
 	}
 	var no *Error
-	if ask.Reply != nil && errors.As(err, &no) {
+	if ask.Reply != nil && errors.As(err, &no) && !transient(err) { // who waits may ask again
 		if failed := e.TurnDown(ctx, ask, no); failed != nil {
 			return r, failed
 		}

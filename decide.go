@@ -42,12 +42,16 @@ type work struct {
 	sources map[string]string
 	claim   string // of the run; "" if it can't be understood
 	facts   Facts
+	unknown error // why the facts lack what the organization knows, if it will tell later
 }
 
 // consider decides what is done about a failing finding and starts it, or joins
 // what is going on. It returns the claim that it looked at.
 func (e *Engine) consider(ctx context.Context, f *Finding, b *Batch, req request) (claim string, err error) {
 	w, d, last, err := e.judge(ctx, *f, req)
+	if err == nil {
+		err = e.tooSoon(w)
+	}
 	if err != nil {
 		return "", err
 	}
@@ -86,7 +90,7 @@ func (e *Engine) understand(ctx context.Context, f Finding, req request) (w work
 	if w.target, err = w.unit.Spec.Locate(f.Account, f.Region, f.Resource()); err != nil {
 		return off(ReasonBadTarget, err)
 	}
-	w.facts = e.current(ctx, facts(f, w))
+	w.facts, w.unknown = e.current(ctx, facts(f, w))
 	w.facts.Console = req.console
 	if err := e.parameters(&w, req.params); err != nil {
 		return off(ReasonBadParameters, err)
@@ -119,19 +123,39 @@ func standards(f Finding, m Match) []string {
 }
 
 // current adds to facts what changes with time: the time, and what the
-// organization knows of the account. What can't be had is left unknown.
-func (e *Engine) current(ctx context.Context, f Facts) Facts {
+// organization knows of the account. What can't be had is left unknown; the error
+// says so if it can be had later.
+func (e *Engine) current(ctx context.Context, f Facts) (Facts, error) {
 	f.At, f.OUs, f.AccountTags = e.now(), nil, nil
 	if e.c.Accounts == nil {
-		return f
+		return f, nil
 	}
 	a, err := e.c.Accounts.Account(ctx, f.Account)
 	if err != nil {
 		e.c.Log.WarnContext(ctx, "account unknown", "account", f.Account, "error", err)
-		return f
+		if !transient(err) {
+			err = nil
+		}
+		return f, err
 	}
 	f.OUs, f.AccountTags = a.OUs, a.Tags
-	return f
+	return f, nil
+}
+
+// tooSoon is the error with which a decision is left for later: the organization
+// has no time to tell what the policy's answer hangs on. Rules that fail closed
+// are for what can't be had at all.
+func (e *Engine) tooSoon(w work) error {
+	if w.unknown == nil || e.hurried {
+		return nil
+	}
+	f := w.facts
+	f.Console = false // a custom action's mode may be certain while its parameters and approvers aren't
+	d, _ := e.c.Policy.Decide(f)
+	if slices.Contains(d.Missing, "ous") || slices.Contains(d.Missing, "account_tags") {
+		return w.unknown
+	}
+	return nil
 }
 
 // parameters lays the sources of parameters over each other and checks the outcome.

@@ -51,7 +51,7 @@ type Decision struct {
 	Mode    Mode      `json:"mode"`
 	Reason  Reason    `json:"reason"`
 	Rule    string    `json:"rule,omitempty"`    // the policy rule's name, or the exception's
-	Missing []string  `json:"missing,omitempty"` // the facts that couldn't be had
+	Missing []string  `json:"missing,omitempty"` // the facts that couldn't be had, by their keys in a policy: "ous"
 	Why     string    `json:"why"`               // in words
 	At      time.Time `json:"at"`
 

@@ -35,8 +35,9 @@ type Config struct {
 // Engine takes findings in and drives runs. It keeps nothing between calls:
 // any number of engines may work on one store.
 type Engine struct {
-	c     Config
-	units map[string]Remediation
+	c       Config
+	units   map[string]Remediation
+	hurried bool // decisions don't wait for facts that take time
 }
 
 // New returns an engine.
@@ -62,6 +63,15 @@ func New(c Config) *Engine {
 		e.units[r.Spec.ID] = r
 	}
 	return e
+}
+
+// WithoutWaiting is the engine for who can't come again: where the organization
+// has no time to tell what a decision hangs on, it fails closed instead of being
+// left for later.
+func (e *Engine) WithoutWaiting() *Engine {
+	hurried := *e
+	hurried.hurried = true
+	return &hurried
 }
 
 // Next is what a run needs after a step.

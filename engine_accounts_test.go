@@ -90,3 +90,128 @@ func TestAnExceptionRefusesAPersonToo(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// busy is an organization that has no time for so many questions.
+type busy struct {
+	organization
+	left int
+	why  asr.Code
+}
+
+func (b *busy) Account(ctx context.Context, id string) (asr.Account, error) {
+	if b.left > 0 {
+		b.left--
+		return asr.Account{}, &asr.Error{Code: b.why, Message: "Organizations has no time", Do: "wait"}
+	}
+	return b.organization.Account(ctx, id)
+}
+
+// waiting is a world whose account is in Prod, as a busy organization says.
+func waiting(t *testing.T, p asr.Policy, left int) (*world, *busy) {
+	c := newCloud(map[string]map[string]any{"r" + account: {"name": "r"}})
+	unit := c.unit("test-tls", map[string]string{"T.1": `{"tls":"on"}`})
+	w := newWorld(t, p, unit)
+	b := &busy{organization{account: {OUs: []string{"Prod"}}}, left, asr.CodeThrottled}
+	w.accounts = b
+	w.engine = w.build(p, unit)
+	return w, b
+}
+
+// covers: W16, W18
+func TestAFindingWhoseFactsTakeTimeComesAgainInsteadOfAsking(t *testing.T) {
+	for _, why := range []asr.Code{asr.CodeThrottled, asr.CodeUnavailable} {
+		w, b := waiting(t, inProd, 1)
+		b.why = why
+		f := w.finding("f1", "T.1", "r")
+		if _, err := w.engine.Ingest(t.Context(), []asr.Observation{f}); asr.Classify(err) != why {
+			t.Fatalf("%s: got %v", why, err)
+		}
+		if _, err := w.store.Finding(t.Context(), "f1"); !errors.Is(err, asr.ErrNotFound) {
+			t.Errorf("%s: something was stored: %v", why, err)
+		}
+		in, err := w.engine.Ingest(t.Context(), []asr.Observation{f})
+		if err != nil || len(in.Runs) != 1 {
+			t.Fatalf("%s: the second time: %+v, %v", why, in, err)
+		}
+		w.expect(w.drive(in.Runs[0]), asr.StateVerified)
+	}
+}
+
+func TestAPolicyThatHangsOnNoFactsOfAccountsDoesntWaitForThem(t *testing.T) {
+	w, b := waiting(t, auto, 1000)
+	w.expect(w.drive(w.ingest(w.finding("f1", "T.1", "r")).Runs[0]), asr.StateVerified)
+	if b.left == 1000 {
+		t.Error("nobody asked")
+	}
+}
+
+func TestWhoCantComeAgainIsAnsweredWithTheFactsThatThereAre(t *testing.T) {
+	w, _ := waiting(t, inProd, 1)
+	in, err := w.engine.WithoutWaiting().Ingest(t.Context(), []asr.Observation{w.finding("f1", "T.1", "r")})
+	if err != nil || len(in.Runs) != 1 {
+		t.Fatalf("%+v, %v", in, err)
+	}
+	if r := w.drive(in.Runs[0]); r.State != asr.StateAwaiting || r.Decision.Reason != asr.ReasonFactsMissing {
+		t.Errorf("got %s, %+v", r.State, r.Decision)
+	}
+}
+
+func TestWhatIsOnlyLookedAtDoesntFailForFactsThatTakeTime(t *testing.T) {
+	w, b := waiting(t, inProd, 0)
+	w.ingest(w.finding("f1", "T.1", "r"))
+	f, err := w.store.Finding(t.Context(), "f1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.left = 2
+	for _, console := range []bool{false, true} {
+		if j, err := w.engine.Judge(t.Context(), f, console); err != nil || j.Decision.Reason != asr.ReasonFactsMissing {
+			t.Errorf("judged, console %v: %+v, %v", console, j.Decision, err)
+		}
+	}
+	b.left = 1
+	if _, d, err := w.engine.Explain(t.Context(), asr.Ask{Control: "T.1", Resource: res("r")}); err != nil || d.Reason != asr.ReasonFactsMissing {
+		t.Errorf("explained: %+v, %v", d, err)
+	}
+}
+
+// covers: W18
+func TestARunThatIsToBeginWaitsForFactsAndFailsClosedInTheEnd(t *testing.T) {
+	for name, row := range map[string]struct {
+		left int
+		want asr.State
+	}{"for a while": {5, asr.StateVerified}, "for good": {1000, asr.StateAwaiting}} {
+		t.Run(name, func(t *testing.T) {
+			w, b := waiting(t, inProd, 0)
+			id := w.ingest(w.finding("f1", "T.1", "r")).Runs[0]
+			b.left = row.left
+			var next asr.Next
+			for range 2 { // planned, and not begun
+				var err error
+				if next, err = w.engine.Step(t.Context(), id); err != nil {
+					t.Fatal(err)
+				}
+			}
+			r, err := w.store.Run(t.Context(), id)
+			if err != nil || r.State != asr.StateScheduled || next.After == 0 || r.Error == nil || r.Error.Code != asr.CodeThrottled || !slices.Contains(r.Facts.OUs, "Prod") {
+				t.Fatalf("it doesn't wait: %s, %+v, %v", r.State, r.Error, err)
+			}
+			w.expect(w.drive(id), row.want)
+		})
+	}
+}
+
+func TestARequesterIsNotTurnedDownForFactsThatTakeTime(t *testing.T) {
+	w, _ := waiting(t, inProd, 1)
+	ask := asr.Ask{Actor: asr.Actor{Kind: "runbook", Name: "x"}, Control: "T.1", Resource: res("r"), Account: account, Region: "eu-west-1", Reply: &asr.Reply{Account: account, Region: "eu-west-1", Execution: "e-1"}}
+	if _, err := w.engine.Request(t.Context(), ask); asr.Classify(err) != asr.CodeThrottled {
+		t.Fatalf("got %v", err)
+	}
+	told, err := w.store.Messages(t.Context(), "", w.clock().Add(time.Hour), 10)
+	if err != nil || len(told) > 0 {
+		t.Errorf("told %+v, %v", told, err)
+	}
+	if r, err := w.engine.Request(t.Context(), ask); err != nil || r.Decision.Mode != asr.ModeAuto {
+		t.Errorf("the second time: %+v, %v", r.Decision, err)
+	}
+}

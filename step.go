@@ -152,6 +152,9 @@ func (e *Engine) complete(ctx context.Context, r *Run) error {
 		}
 	}
 	w, no := e.understand(ctx, f, request{params: asked})
+	if err := e.tooSoon(w); err != nil && r.Tries < maxTries {
+		return err
+	}
 	if no.Mode != "" {
 		return &Error{Code: CodeBadParams, Message: no.Why, Do: "correct the parameters of Config rule " + f.Rule}
 	}
@@ -363,7 +366,11 @@ func (e *Engine) expire(ctx context.Context, b *batch) (Next, error) {
 // begin asks the policy once more and takes the locks.
 func (e *Engine) begin(ctx context.Context, b *batch, u Remediation) (Next, error) {
 	r := b.Run
-	r.Facts = e.current(ctx, r.Facts)
+	now, unknown := e.current(ctx, r.Facts)
+	if err := e.tooSoon(work{facts: now, unknown: unknown}); err != nil && r.Tries < maxTries {
+		return e.trouble(ctx, b, err, StateFailed)
+	}
+	r.Facts = now
 	person, given := r.Actor.Kind == "person", r.Lacks() == 0
 	d := e.decide(work{unit: u, facts: r.Facts}, request{actor: r.Actor, console: r.Facts.Console, person: person || given})
 	d.At = b.now

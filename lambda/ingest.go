@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"example.com/asr"
@@ -43,11 +44,26 @@ func (h *Handlers) Ingest(ctx context.Context, batch events.SQSEvent) (events.SQ
 			fail(m, errors.New("no time is left for it"))
 			continue
 		}
-		if err := h.message(ctx, []byte(m.Body)); err != nil {
+		if err := h.by(m).message(ctx, []byte(m.Body)); err != nil {
 			fail(m, err)
 		}
 	}
 	return failed, nil
+}
+
+// patientReceives are the times that a message may come again for facts that take
+// time; the queue (maxReceiveCount) gives it some more for what else may fail.
+const patientReceives = 3
+
+// by is who takes a message. One that has come often is decided with the facts
+// that there are, rather than being given up.
+func (h *Handlers) by(m events.SQSMessage) *Handlers {
+	if n, err := strconv.Atoi(m.Attributes["ApproximateReceiveCount"]); err != nil || n <= patientReceives {
+		return h
+	}
+	c := h.c
+	c.Engine = c.Engine.WithoutWaiting()
+	return &Handlers{c}
 }
 
 // message takes one event in.
@@ -107,7 +123,9 @@ func (h *Handlers) request(ctx context.Context, body []byte) error {
 		return h.reject(ctx, body, err)
 	}
 	r, err := h.c.Engine.Request(ctx, ask)
-	if errors.As(err, &no) {
+	switch code := asr.Classify(err); {
+	case err == nil, code == asr.CodeThrottled, code == asr.CodeUnavailable: // it comes again
+	case errors.As(err, &no):
 		h.c.Log.WarnContext(ctx, "request refused", "account", ask.Account, "control", ask.Control, "reason", no.Code)
 		return nil
 	}

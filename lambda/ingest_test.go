@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"example.com/asr"
+	"example.com/asr/enginetest"
 	"example.com/asr/workflow"
 	"github.com/aws/aws-lambda-go/events"
 )
@@ -78,6 +80,64 @@ func TestTheSweepEndsTheWaitForAnApprovalThatNeverCame(t *testing.T) {
 	w.execute(id, 1)
 	if r := w.run(id); r.State != asr.StateCancelled || r.Error.Code != asr.CodeExpired || w.switches.Writes() > 0 {
 		t.Errorf("the run is %s: %+v", r.State, r.Error)
+	}
+}
+
+// throttled is an organization that has no time, so often.
+type throttled struct{ left int }
+
+func (o *throttled) Account(context.Context, string) (asr.Account, error) {
+	if o.left > 0 {
+		o.left--
+		return asr.Account{}, &asr.Error{Code: asr.CodeThrottled, Message: "Organizations has no time"}
+	}
+	return asr.Account{OUs: []string{"Prod"}}, nil
+}
+
+// byUnit is a policy that hangs on units.
+type byUnit struct{ enginetest.Always }
+
+func (p byUnit) Decide(f asr.Facts) (asr.Decision, bool) {
+	if f.OUs == nil {
+		return asr.Decision{Mode: asr.ModeAsk, Reason: asr.ReasonFactsMissing, Missing: []string{"ous"}, Why: "ous not known"}, false
+	}
+	return p.Always.Decide(f)
+}
+
+// covers: W16, W18
+func TestAMessageWhoseFactsTakeTimeComesAgainAndIsDecidedInTheEnd(t *testing.T) {
+	for _, row := range []struct {
+		source  string
+		detail  any
+		refused int // questions
+		want    asr.State
+	}{
+		{"aws.securityhub", event{Finding: "f-1", Resource: "s"}, 2, asr.StateVerified},
+		{"aws.securityhub", event{Finding: "f-1", Resource: "s"}, 4, asr.StateAwaiting},
+		{"asr.runbook", event{Resource: "arn:aws:test:eu-west-1:" + account + ":s"}, 2, asr.StateVerified},
+	} {
+		w := newWorld(t, asr.ModeAuto)
+		w.accounts = &throttled{row.refused}
+		w.buildWith(byUnit{enginetest.Always(asr.ModeAuto)})
+		m := w.message("m-1", row.source, row.detail)
+		for n := 1; ; n++ {
+			m.Attributes = map[string]string{"ApproximateReceiveCount": strconv.Itoa(n)}
+			again := w.ingest(m)
+			if want := n <= min(row.refused, 3); (again == "m-1") != want {
+				t.Fatalf("%s refused %d times, received %d times: again %q", row.source, row.refused, n, again)
+			}
+			if again == "" {
+				break
+			}
+		}
+		if len(w.sfn.names) != 1 || len(w.told) > 0 {
+			t.Fatalf("executions %v, told %+v", w.sfn.names, w.told)
+		}
+		id := strings.TrimSuffix(w.sfn.names[0], "-0")
+		w.execute(id, 0)
+		if r := w.run(id); r.State != row.want {
+			t.Errorf("%s refused %d times: %s, %+v", row.source, row.refused, r.State, r.Decision)
+		}
 	}
 }
 

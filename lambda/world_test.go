@@ -68,6 +68,7 @@ type world struct {
 	reporter error
 
 	switches enginetest.Switches
+	accounts asr.Accounts
 
 	mu  sync.Mutex
 	now time.Time
@@ -83,7 +84,7 @@ func newWorld(t *testing.T, mode asr.Mode) *world {
 func (w *world) build(mode asr.Mode) { w.buildWith(enginetest.Always(mode)) }
 
 func (w *world) buildWith(p asr.Policy) {
-	w.engine = asr.New(asr.Config{Store: w.store, Remediations: []asr.Remediation{w.switches.Remediation()}, Matcher: enginetest.Book{}, Policy: p, Vault: enginetest.Glass{}, Clock: w.clock, Channels: []asr.Channel{asr.ChannelOutcome}})
+	w.engine = asr.New(asr.Config{Store: w.store, Remediations: []asr.Remediation{w.switches.Remediation()}, Matcher: enginetest.Book{}, Policy: p, Vault: enginetest.Glass{}, Accounts: w.accounts, Clock: w.clock, Channels: []asr.Channel{asr.ChannelOutcome}})
 	w.config = lambda.Config{
 		Engine: w.engine, Store: w.store, Reporter: w, Clock: w.clock,
 		Starter: &workflow.Starter{Executions: w.sfn, Machine: "arn:machine", Engine: w.engine, Store: w.store, Clock: w.clock},

@@ -198,7 +198,7 @@ func (a *app) openAccounts(p *parts, needed bool) (asr.Accounts, error) {
 		return accounts.Load(file)
 	}
 	if needed {
-		return accounts.New(organizations.NewFromConfig(p.hub), time.Now), nil
+		return accounts.New(organizations.NewFromConfig(p.hub, accounts.Patiently), time.Now), nil
 	}
 	return nil, nil
 }
