@@ -100,7 +100,9 @@ func transient(err error) bool {
 
 // untilMended reports whether an error lasts until a person does something,
 // however long that takes: no number of tries makes it final.
-func untilMended(err error) bool { return Classify(err) == CodeKilled || Classify(err) == CodeSignedOut }
+func untilMended(err error) bool {
+	return Classify(err) == CodeKilled || Classify(err) == CodeSignedOut
+}
 
 // ConflictError reports settings that are neither as planned nor as wanted:
 // somebody else changed them. From is what was expected, To what is there.
