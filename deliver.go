@@ -76,7 +76,7 @@ func (e *Engine) keep(ctx context.Context, m Message, rerr error) error {
 	}
 	m.Tries++
 	m.Error = rerr.Error()
-	m.DueAt = e.now().Add(min(backoff(5*time.Second, m.Tries), time.Hour))
+	m.DueAt = e.now().Add(min(backoff(5*time.Second, m.Tries), longestTelling))
 	return e.c.Store.Postpone(ctx, m)
 }
 

@@ -84,8 +84,9 @@ type RunStore interface {
 	// last and was not cancelled. ErrNotFound.
 	LastRun(ctx context.Context, claim string) (Run, error)
 	// Lease hands out the run that is due longest (Run.Due ≤ now, not leased beyond
-	// now) until now+ttl; only that with the id, if one is given. ErrNotFound if
-	// none is to be had.
+	// now) until now+ttl; only that with the id, if one is given. A lease beyond
+	// now+ttl+ClocksApart was given before the clock was set back, and holds no
+	// longer. ErrNotFound if none is to be had.
 	Lease(ctx context.Context, worker, id string, now time.Time, ttl time.Duration) (leased string, err error)
 	// Release ends the worker's lease; no error if it has none.
 	Release(ctx context.Context, id, worker string) error
@@ -93,6 +94,9 @@ type RunStore interface {
 	// none will be due.
 	NextDue(ctx context.Context) (time.Time, error)
 }
+
+// ClocksApart is how far the clocks of two who share a store may be apart.
+const ClocksApart = time.Hour
 
 // RunQuery selects runs; empty fields select all.
 type RunQuery struct {

@@ -23,12 +23,17 @@ func Restore(kind, name string, doc []byte, v any) error {
 		err = errors.New("it is that of " + strconv.Quote(clip(id, 120)))
 	}
 	if err != nil {
-		return &Error{
-			Code: CodeInternal, Message: fmt.Sprintf("what is stored of %s %s can't be read", kind, Line(name)), Err: fmt.Errorf("%w: %w", ErrCorrupt, err),
-			Do: "restore the data from a backup; asr audit verify tells what was changed besides",
-		}
+		return Corrupt(kind, name, err)
 	}
 	return nil
+}
+
+// Corrupt is the error of a document that can't be read for the reason.
+func Corrupt(kind, name string, why error) error {
+	return &Error{
+		Code: CodeInternal, Message: fmt.Sprintf("what is stored of %s %s can't be read", kind, Line(name)), Err: fmt.Errorf("%w: %w", ErrCorrupt, why),
+		Do: "restore the data from a backup; asr audit verify tells what was changed besides",
+	}
 }
 
 // identity is the id that stands in what stores keep under it.

@@ -2,6 +2,7 @@ package dynamo
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -83,7 +84,11 @@ func documents[T any](ctx context.Context, s *Store, pk, kind, id string) (all [
 		if s.expired(it) {
 			continue
 		}
-		if err := s.open(ctx, it, kind, id, false, &v); err != nil {
+		err := s.open(ctx, it, kind, id, false, &v)
+		if errors.Is(err, errMoved) { // these are stored once: somebody deleted the object
+			err = asr.Corrupt(kind, id, err)
+		}
+		if err != nil {
 			return nil, err
 		}
 		all = append(all, v)

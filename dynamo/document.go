@@ -174,11 +174,11 @@ func (s *Store) open(ctx context.Context, it item, kind, id string, sealed bool,
 	if err == nil && sealed {
 		content, err = s.Vault.Decrypt(content, aad(kind, id))
 	}
-	if err == nil {
-		content, err = unsqueeze(content)
-	}
 	if err != nil {
 		return fmt.Errorf("%s %s: %w", kind, id, err)
+	}
+	if content, err = unsqueeze(content); err != nil {
+		return asr.Corrupt(kind, id, err)
 	}
 	return asr.Restore(kind, id, content, v)
 }
@@ -207,7 +207,7 @@ func (s *Store) content(ctx context.Context, it item) ([]byte, error) {
 		return nil, err
 	}
 	if sum := sha256.Sum256(content); !bytes.Equal(sum[:], it.binary(attrDigest)) {
-		return nil, &asr.Error{Code: asr.CodeBadInput, Message: "the object " + object + " was changed since asr stored it", Do: "restore the object's version that asr wrote"}
+		return nil, &asr.Error{Code: asr.CodeBadInput, Message: "the object " + object + " was changed since asr stored it", Err: asr.ErrCorrupt, Do: "restore the object's version that asr wrote"}
 	}
 	return content, nil
 }

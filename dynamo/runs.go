@@ -136,7 +136,7 @@ func (s *Store) leaseOne(ctx context.Context, worker, id string, now time.Time, 
 // it isn't, or if somebody else is at it just now.
 func (s *Store) lease(ctx context.Context, worker string, k key, now time.Time, ttl time.Duration) (it item, err error) {
 	var c condition
-	c.text = c.is(schema.ByDue.Range, "<", text(until(now))) + " AND (" + c.absent(attrLeased) + " OR " + c.is(attrLeased, "<=", number(now.UnixMicro())) + ")"
+	c.text = c.is(schema.ByDue.Range, "<", text(until(now))) + " AND (" + c.absent(attrLeased) + " OR " + c.is(attrLeased, "<=", number(now.UnixMicro())) + " OR " + c.is(attrLeased, ">", number(now.Add(ttl+asr.ClocksApart).UnixMicro())) + ")"
 	set := c.assign(item{attrLeasedTo: text(worker), attrLeased: number(now.Add(ttl).UnixMicro())})
 	err = persist(ctx, func() error {
 		out, err := s.Client.UpdateItem(ctx, &dynamodb.UpdateItemInput{

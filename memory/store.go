@@ -294,9 +294,11 @@ func (s *Store) Lease(_ context.Context, worker, id string, now time.Time, ttl t
 	defer s.mu.Unlock()
 	var first *run
 	var firstDue time.Time
+	latest := now.Add(ttl + asr.ClocksApart)
 	for _, r := range s.runs {
 		due, ok := r.Due()
-		if ok && (id == "" || id == r.ID) && !due.After(now) && !r.leasedUntil.After(now) && (first == nil || due.Before(firstDue)) {
+		leased := r.leasedUntil.After(now) && !r.leasedUntil.After(latest)
+		if ok && (id == "" || id == r.ID) && !due.After(now) && !leased && (first == nil || due.Before(firstDue)) {
 			first, firstDue = r, due
 		}
 	}

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"net/url"
 	"testing"
+	"time"
 
 	"example.com/asr"
+	"example.com/asr/remedy"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 )
@@ -54,6 +56,45 @@ func TestCredentialsThatWereRenewedAreReadAnew(t *testing.T) {
 			}
 			if got, err := s.hub.Credentials.Retrieve(t.Context()); err != nil || got.AccessKeyID != "AKIANEW" || read != was {
 				t.Errorf("good ones are kept: %s %v, read %d times more", got.AccessKeyID, err, read-was)
+			}
+		})
+	}
+}
+
+// Credentials last by AWS's clock. Ours may be wrong, and be set right.
+func TestAClockThatJumpsLeavesSessionsUsable(t *testing.T) {
+	t.Parallel()
+	for name, jump := range map[string]time.Duration{"hours forwards": 9 * time.Hour, "hours back": -9 * time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newCloud(t)
+			s := c.sessions(t, &store{})
+			dial(t, s, reading())
+			c.clock.pass(jump)
+			c.service = func(made call) *fault { // AWS's clock has gone on meanwhile, by an hour: the first session is over
+				if len(c.tried()) == 1 {
+					return &fault{403, "ExpiredToken", "The security token included in the request is expired"}
+				}
+				return nil
+			}
+			var err error
+			for range 2 { // as the engine does: what may pass is tried again
+				if err = readTopic(t.Context(), dial(t, s, reading())); err == nil || asr.Classify(remedy.Judge(err)) != asr.CodeUnavailable {
+					break
+				}
+			}
+			if err != nil {
+				t.Errorf("after the jump: %v", err)
+			}
+			made := len(c.tried())
+			c.clock.pass(-jump) // it is set right
+			for range 3 {
+				if err := readTopic(t.Context(), dial(t, s, reading())); err != nil {
+					t.Errorf("set right: %v", err)
+				}
+			}
+			if more := len(c.tried()) - made; more > 1 {
+				t.Errorf("%d sessions were opened after the clock was right", more)
 			}
 		})
 	}

@@ -15,10 +15,10 @@ const (
 	oneRun     = runColumns + " WHERE r.id = ?"
 	lastRun    = runColumns + " WHERE r.claim = ? AND r.state <> ? ORDER BY EXISTS (SELECT 1 FROM claims c WHERE c.run = r.pk) DESC, r.created_at DESC, r.id DESC LIMIT 1"
 	leaseRun   = `UPDATE runs SET leased_to = ?, leased_until = ? WHERE pk = (
-		SELECT pk FROM runs WHERE due_at <= ? AND leased_until <= ? AND (? = '' OR id = ?) ORDER BY due_at, pk LIMIT 1
+		SELECT pk FROM runs WHERE due_at <= ? AND (leased_until <= ? OR leased_until > ?) AND (? = '' OR id = ?) ORDER BY due_at, pk LIMIT 1
 	) RETURNING id`
 	releaseRun = "UPDATE runs SET leased_to = '', leased_until = 0 WHERE id = ? AND leased_to = ?"
-	someDue    = "SELECT EXISTS (SELECT 1 FROM runs WHERE due_at <= ? AND leased_until <= ?)"
+	someDue    = "SELECT EXISTS (SELECT 1 FROM runs WHERE due_at <= ? AND (leased_until <= ? OR leased_until > ?))"
 	nextDue    = "SELECT min(due_at) FROM runs WHERE due_at IS NOT NULL"
 )
 
@@ -70,11 +70,12 @@ func (s *Store) Runs(ctx context.Context, q asr.RunQuery) ([]asr.Run, string, er
 
 // Lease implements asr.RunStore.
 func (s *Store) Lease(ctx context.Context, worker, id string, now time.Time, ttl time.Duration) (string, error) {
-	if none, err := s.idle(ctx, now); none || err != nil {
+	latest := micros(now.Add(ttl + asr.ClocksApart))
+	if none, err := s.idle(ctx, micros(now), latest); none || err != nil {
 		return "", err
 	}
 	var leased string
-	err := s.writes.row(ctx, leaseRun, worker, micros(now.Add(ttl)), micros(now), micros(now), id, id).Scan(&leased)
+	err := s.writes.row(ctx, leaseRun, worker, micros(now.Add(ttl)), micros(now), micros(now), latest, id, id).Scan(&leased)
 	if errors.Is(err, sql.ErrNoRows) {
 		return "", asr.ErrNotFound
 	}
@@ -86,9 +87,9 @@ func (s *Store) Lease(ctx context.Context, worker, id string, now time.Time, ttl
 
 // idle looks, without the write lock, whether there is nothing to lease: that is
 // the usual answer to many workers that ask again and again.
-func (s *Store) idle(ctx context.Context, now time.Time) (bool, error) {
+func (s *Store) idle(ctx context.Context, now, latest int64) (bool, error) {
 	var some bool
-	err := s.reads.row(ctx, someDue, micros(now), micros(now)).Scan(&some)
+	err := s.reads.row(ctx, someDue, now, now, latest).Scan(&some)
 	switch {
 	case err != nil:
 		return false, fmt.Errorf("lease: %w", err)

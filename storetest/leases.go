@@ -82,6 +82,11 @@ var leases = []clause{
 		got := []string{lease(t, s, "", at(0)), lease(t, s, "", at(60).Add(-time.Microsecond)), lease(t, s, "", at(60))}
 		sameOrder(t, "leased", got, []string{"r-1", "", "r-1"})
 	}},
+	{"a lease from before the clock was set back holds nobody up", func(t *testing.T, s asr.Store) {
+		putDue(t, s, "r-1", at(0).Add(-24*time.Hour), asr.StateClaimed)
+		got := []string{lease(t, s, "", at(0)), lease(t, s, "", at(0).Add(-asr.ClocksApart)), lease(t, s, "r-1", at(0).Add(-asr.ClocksApart-time.Second)), lease(t, s, "", at(0).Add(-2*asr.ClocksApart))}
+		sameOrder(t, "leased", got, []string{"r-1", "", "r-1", ""})
+	}},
 	{"a lease survives saves of its run and ends with a release by its worker", func(t *testing.T, s asr.Store) {
 		r := putDue(t, s, "r-1", at(0), asr.StateClaimed)
 		lease(t, s, "", at(0))

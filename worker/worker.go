@@ -32,6 +32,9 @@ type Config struct {
 type Pool struct {
 	c    Config
 	name string
+
+	mu   sync.Mutex
+	seen time.Time // what the clock said last
 }
 
 // New returns a pool.
@@ -98,9 +101,29 @@ func (p *Pool) step(ctx context.Context, worker, id string) (asr.Next, error) {
 	return next, err
 }
 
+// watch has the engine mend what a clock left behind that has been set back: at
+// first, and whenever that happens.
+func (p *Pool) watch(ctx context.Context) {
+	p.mu.Lock()
+	now := p.c.Clock()
+	back := p.seen.IsZero() || now.Before(p.seen.Add(-time.Minute))
+	p.seen = now
+	p.mu.Unlock()
+	if !back {
+		return
+	}
+	switch n, err := p.c.Engine.SetBack(ctx); {
+	case err != nil && ctx.Err() == nil:
+		p.c.Log.ErrorContext(ctx, "clock set back", "error", err)
+	case n > 0:
+		p.c.Log.WarnContext(ctx, "clock set back", "due now", n)
+	}
+}
+
 // admit gives turns to runs that wait in the line.
 func (p *Pool) admit(ctx context.Context) {
 	for ctx.Err() == nil {
+		p.watch(ctx)
 		if _, err := p.c.Engine.Admit(ctx); err != nil && ctx.Err() == nil {
 			p.c.Log.ErrorContext(ctx, "admit", "error", err)
 		}
@@ -158,6 +181,7 @@ func (p *Pool) Drive(ctx context.Context, ids []string, goOn func(run asr.Run) b
 // drive takes one run to its end. While somebody else has the lease, it watches.
 func (p *Pool) drive(ctx context.Context, worker, id string, goOn func(asr.Run) bool) error {
 	for failures := 0; ctx.Err() == nil; {
+		p.watch(ctx)
 		r, err := p.c.Store.Run(ctx, id)
 		if err != nil {
 			return err
@@ -178,7 +202,7 @@ func (p *Pool) drive(ctx context.Context, worker, id string, goOn func(asr.Run) 
 			continue
 		}
 		if wait := r.NextAt.Sub(p.c.Clock()); wait > 0 {
-			sleep(ctx, wait)
+			sleep(ctx, min(wait, time.Minute)) // the clock may be set meanwhile
 			continue
 		}
 		if _, err := p.c.Store.Lease(ctx, worker, id, p.c.Clock(), p.c.Lease); err != nil {

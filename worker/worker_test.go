@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -196,4 +197,44 @@ func TestDriveTakesItsRunsAndNoOthers(t *testing.T) {
 			t.Errorf("mine is %s, the other %s, seen %v", state(t, store, mine), state(t, store, other), seen)
 		}
 	})
+}
+
+// A machine comes up hours ahead, and then learns what time it is.
+func TestAClockThatIsSetBackHoldsNobodyUp(t *testing.T) {
+	for _, driven := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			var ahead atomic.Int64
+			ahead.Store(int64(9 * time.Hour))
+			clock := func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+			s, told, store := &enginetest.Switches{Settle: 30 * time.Second}, &reports{}, memory.New()
+			engine := asr.New(asr.Config{Store: store, Remediations: []asr.Remediation{s.Remediation()}, Matcher: enginetest.Book{}, Vault: enginetest.Glass{}, Clock: clock, Channels: []asr.Channel{asr.ChannelOutcome}})
+			pool := worker.New(worker.Config{Engine: engine, Store: store, Reporter: asr.Reporters{asr.ChannelOutcome: told}, Workers: 3, Poll: time.Second, Clock: clock})
+			id := request(t, engine, "s")
+			ctx, stop := context.WithCancel(t.Context())
+			done := make(chan error)
+			go func() {
+				if driven {
+					done <- pool.Drive(ctx, []string{id}, nil)
+					return
+				}
+				done <- pool.Serve(ctx)
+			}()
+			time.Sleep(10 * time.Second)
+			if got := state(t, store, id); got != asr.StateSettling {
+				t.Fatalf("the run is %s", got)
+			}
+			ahead.Store(0)
+			time.Sleep(2 * time.Minute)
+			if got := state(t, store, id); got != asr.StateVerified || s.Writes() != 1 {
+				t.Errorf("driven %v: two minutes after the clock was set back the run is %s, %d writes", driven, got, s.Writes())
+			}
+			told.mu.Lock()
+			if len(told.all) != 1 {
+				t.Errorf("driven %v: told %+v", driven, told.all)
+			}
+			told.mu.Unlock()
+			stop()
+			<-done
+		})
+	}
 }
