@@ -107,7 +107,7 @@ func (f function) environment() obj {
 		"ASR_RUN_MACHINE": machineARN("asr-hub-run"), "ASR_SYNC_MACHINE": choose("UseSyncOnDeploy", machineARN("asr-hub-sync"), ""),
 		"ASR_ROLE": "arn:{partition}:iam::{account}:role/asr-member", "ASR_EXTERNAL_ID": ref("ExternalId"), "ASR_TOPIC": ref("OutcomesTopic"), "ASR_RETENTION_DAYS": ref("RetentionDays"),
 		"ASR_APPROVAL_HOURS": ref("ApprovalHours"),
-		"ASR_ORGANIZATIONS": choose("UseOrganizations", "true", "false"),
+		"ASR_ORGANIZATIONS":  choose("UseOrganizations", "true", "false"),
 	}
 	env := obj{"ASR_FUNCTION": f.name, "ASR_LOG_LEVEL": ref("LogLevel")}
 	for _, name := range f.env {
