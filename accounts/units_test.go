@@ -147,6 +147,26 @@ func TestUnitsAreRememberedForAnHourAndShared(t *testing.T) {
 	}
 }
 
+func TestAnAnswerOfUnitsIsAsOldAsItsOldestPart(t *testing.T) {
+	t.Parallel()
+	f, u, now := woods()
+	ask := func(units string) int {
+		t.Helper()
+		before := len(f.asked)
+		if _, err := u.Below(t.Context(), []string{units}); err != nil {
+			t.Fatal(err)
+		}
+		return len(f.asked) - before
+	}
+	ask("Shop")
+	*now = now.Add(50 * time.Minute)
+	ask("Bank") // the units are known since 50 minutes
+	*now = now.Add(11 * time.Minute)
+	if ask("Bank") == 0 {
+		t.Error("units are believed for longer than an hour")
+	}
+}
+
 func TestWhatIsSharedOfUnitsIsBelievedIfItIsAccountIds(t *testing.T) {
 	t.Parallel()
 	for name, text := range map[string]string{

@@ -67,15 +67,16 @@ func policyFolder() obj {
 }
 
 // policyConditions say whether the policy's place ends in a slash, and after how
-// many folders of the bucket. What is appended gives each text parts enough.
+// many folders of the bucket. What is appended gives each text parts enough, no
+// text at all included: CloudFormation works out all conditions, used or not.
 func policyConditions(stack awscdk.Stack) {
 	empty := func(condition string, n int, separator, appended string) {
 		part := awscdk.Fn_Select(jsii.Number(n), awscdk.Fn_Split(&separator, sub("${PolicyLocation}"+appended), nil))
 		awscdk.NewCfnCondition(stack, &condition, &awscdk.CfnConditionProps{Expression: awscdk.Fn_ConditionEquals(part, "")})
 	}
 	empty("PolicyIsFolder", 1, "/|", "|/|file") // s3://rules/asr | | file, but s3://rules/asr.yaml| | file
-	empty("PolicyOneDeep", 4, "/", "////")
-	empty("PolicyTwoDeep", 5, "/", "////")
+	empty("PolicyOneDeep", 4, "/", "//////")
+	empty("PolicyTwoDeep", 5, "/", "//////")
 }
 
 // selected is a part of a text.

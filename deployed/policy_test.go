@@ -24,6 +24,9 @@ func TestOfThePolicysPlaceNoMoreMayBeReadThanIsThere(t *testing.T) {
 			t.Errorf("%s isn't taken", location)
 		}
 		d := tt.deploy(t, "PolicyLocation="+location)
+		for condition := range d.section("Conditions") {
+			d.holds(condition) // CloudFormation works out all of them: a part that isn't there fails the stack
+		}
 		for _, id := range []string{"IngestRole", "PlanRole", "ApplyRole", "ApiRole", "SyncRole", "ReportRole"} {
 			var got struct{ object, bucket, prefix any }
 			for _, s := range d.statements() {
