@@ -71,7 +71,15 @@ func page[T any](ctx context.Context, s *Store, scan func(*sql.Rows) (keyed[T], 
 		w.add("("+o.at+", "+o.id+") < (?, ?)", last.At, last.ID)
 	}
 	query := columns + w.sql() + " ORDER BY " + o.at + " DESC, " + o.id + " DESC LIMIT ?"
-	found, err := list(ctx, s.read, scan, query, append(w.args, limit+1)...)
+	var left asr.UnreadableError
+	bad := map[string]bool{} // a page ends where it would if they could be read
+	found, err := list(ctx, s.read, func(rows *sql.Rows) (keyed[T], error) {
+		k, err := scan(rows)
+		if err != nil && left.Skip(err) {
+			bad[k.id], err = true, nil
+		}
+		return k, err
+	}, query, append(w.args, limit+1)...)
 	if err != nil {
 		return nil, "", fmt.Errorf("list: %w", err)
 	}
@@ -80,9 +88,11 @@ func page[T any](ctx context.Context, s *Store, scan func(*sql.Rows) (keyed[T], 
 		found = found[:limit]
 		next = asr.Place{At: found[limit-1].at, ID: found[limit-1].id}.Cursor(s.vault, o.scope)
 	}
-	items := make([]T, len(found))
-	for i, k := range found {
-		items[i] = k.item
+	items := make([]T, 0, len(found))
+	for _, k := range found {
+		if !bad[k.id] {
+			items = append(items, k.item)
+		}
 	}
-	return items, next, nil
+	return items, next, left.OrNil()
 }
