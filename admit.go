@@ -193,7 +193,8 @@ func (e *Engine) Admit(ctx context.Context) (runs []string, err error) {
 		waiting = append(waiting, w)
 		return nil
 	})
-	if err != nil || len(waiting) == 0 {
+	unread := err
+	if !Partial(err) || len(waiting) == 0 {
 		return nil, err
 	}
 	turns, err := e.c.Store.Ledgers(ctx, givenTurns)
@@ -209,13 +210,18 @@ func (e *Engine) Admit(ctx context.Context) (runs []string, err error) {
 		}
 		var admitted bool
 		admitted, err = d.turn(ctx, line, w)
-		if errors.Is(err, ErrStale) {
+		switch {
+		case errors.Is(err, ErrStale):
 			stale, err = stale+1, nil
+		case errors.Is(err, ErrCorrupt) || Classify(err) == CodeBadInput: // a run that can't be read gets no turn, and costs no other its own
+			unread, err = errors.Join(unread, err), nil
+			line.drop(w)
 		}
 		if admitted {
 			runs = append(runs, w.Run)
 		}
 	}
+	err = errors.Join(unread, err)
 	if len(runs) == 0 {
 		return nil, err
 	}

@@ -26,17 +26,17 @@ type Pending struct {
 // the finding any more or goes on refusing: they never change a run's outcome.
 func (e *Engine) Deliver(ctx context.Context, to Reporter, p Pending) (int, error) {
 	due, err := e.c.Store.Messages(ctx, p.Run, e.now().Add(-p.Late), 100)
-	if err != nil {
+	if !Partial(err) {
 		return 0, err
 	}
-	sent := 0
+	sent, unread := 0, err // those that can't be read stay, and keep no other back
 	for some := range slices.Chunk(due, together) {
 		n, err := e.deliver(ctx, to, some)
 		if sent += n; err != nil {
-			return sent, err
+			return sent, errors.Join(unread, err)
 		}
 	}
-	return sent, nil
+	return sent, unread
 }
 
 // deliver sends some reports at once, and keeps what became of each.
@@ -47,6 +47,9 @@ func (e *Engine) deliver(ctx context.Context, to Reporter, due []Message) (sent 
 		old, err := e.superseded(ctx, m.Report)
 		if err == nil && old {
 			err = e.c.Store.Delivered(ctx, m.ID)
+		}
+		if errors.Is(err, ErrCorrupt) { // what became of its finding can't be told: the report stands
+			old, err = false, nil
 		}
 		if err != nil {
 			return 0, err

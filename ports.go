@@ -11,7 +11,9 @@ import (
 
 // Store keeps everything that outlives a step. Its queries are this list and
 // no more, so that a key-value store can answer them too; storetest holds what
-// an implementation must do. All methods are safe for concurrent use.
+// an implementation must do. All methods are safe for concurrent use. Runs,
+// Findings, Rejected, Messages and Line leave out what can't be read, and answer
+// with an *UnreadableError besides, which says what that is.
 type Store interface {
 	RunStore
 	LimitStore

@@ -18,7 +18,7 @@ func (e *Engine) SetBack(ctx context.Context) (n int, err error) {
 	q := RunQuery{States: []State{StateClaimed, StateScheduled, StateApplying, StateSettling, StateReverting, StateRevertSettle}}
 	for {
 		runs, next, err := e.c.Store.Runs(ctx, q)
-		if err != nil {
+		if !Partial(err) {
 			return n, err
 		}
 		for _, r := range runs {

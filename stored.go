@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 )
 
 // ErrCorrupt is a document that isn't what was stored.
@@ -34,6 +35,47 @@ func Corrupt(kind, name string, why error) error {
 		Code: CodeInternal, Message: fmt.Sprintf("what is stored of %s %s can't be read", kind, Line(name)), Err: fmt.Errorf("%w: %w", ErrCorrupt, why),
 		Do: "restore the data from a backup; asr audit verify tells what was changed besides",
 	}
+}
+
+// UnreadableError says what of a list can't be read: the list has the rest. Who
+// takes it for any other error is on the safe side.
+type UnreadableError struct{ Errs []error }
+
+func (e *UnreadableError) Error() string {
+	const most = 3
+	var all []string
+	for _, err := range e.Errs[:min(most, len(e.Errs))] {
+		all = append(all, err.Error())
+	}
+	if more := len(e.Errs) - most; more > 0 {
+		all = append(all, fmt.Sprintf("and %d more", more))
+	}
+	return strings.Join(all, "; ")
+}
+
+func (e *UnreadableError) Unwrap() []error { return e.Errs }
+
+// Skip notes an error that is of one document alone. False: it is another one.
+func (e *UnreadableError) Skip(err error) bool {
+	if !errors.Is(err, ErrCorrupt) && Classify(err) != CodeBadInput { // the vault's, of what was changed
+		return false
+	}
+	e.Errs = append(e.Errs, err)
+	return true
+}
+
+// OrNil is the error, nil if all can be read.
+func (e *UnreadableError) OrNil() error {
+	if len(e.Errs) == 0 {
+		return nil
+	}
+	return e
+}
+
+// Partial reports whether an error leaves a list of what can be read.
+func Partial(err error) bool {
+	var part *UnreadableError
+	return err == nil || errors.As(err, &part)
 }
 
 // identity is the id that stands in what stores keep under it.

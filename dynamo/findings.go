@@ -101,7 +101,7 @@ func (s *Store) Findings(ctx context.Context, q asr.FindingQuery) ([]asr.Finding
 	}
 	found, next, err := list(ctx, s, l)
 	if err != nil {
-		return nil, "", fmt.Errorf("list findings: %w", err)
+		return found, next, fmt.Errorf("list findings: %w", err)
 	}
 	return found, next, nil
 }

@@ -83,13 +83,20 @@ func (s *Store) AllLedgers(ctx context.Context) (all []asr.Ledger, err error) {
 
 // Line implements asr.LimitStore.
 func (s *Store) Line(ctx context.Context, f func(asr.Waiting) error) error {
+	var left asr.UnreadableError
 	err := s.scan(ctx, "line", lineShards, func(it item) error {
 		var w asr.Waiting
-		if err := s.open(ctx, it, "place", it.key().sk, false, &w); err != nil {
+		switch err := s.open(ctx, it, "place", it.key().sk, false, &w); {
+		case err == nil:
+			return f(w)
+		case !left.Skip(err):
 			return err
 		}
-		return f(w)
+		return nil
 	})
+	if err == nil {
+		err = left.OrNil()
+	}
 	if err != nil {
 		return fmt.Errorf("line: %w", err)
 	}

@@ -19,6 +19,7 @@ type listing[T any] struct {
 	open          func(context.Context, item) (T, error)
 	matches       func(T) bool
 	place         func(T) asr.Place
+	left          *asr.UnreadableError // what can't be read, and is left out
 }
 
 const defaultLimit = 100
@@ -37,16 +38,20 @@ func list[T any](ctx context.Context, s *Store, l listing[T]) (page []T, next st
 		}
 		after = placeOf(p.At, p.ID)
 	}
-	if l.sources[0].rang == "" {
+	var left asr.UnreadableError
+	if l.left = &left; l.sources[0].rang == "" {
 		page, err = l.sorted(ctx, s, after)
 	} else {
 		page, err = l.merged(ctx, s, after)
 	}
-	if err != nil || len(page) <= l.limit {
+	if err == nil {
+		err = left.OrNil()
+	}
+	if !asr.Partial(err) || len(page) <= l.limit {
 		return page, "", err
 	}
 	page = page[:l.limit]
-	return page, l.place(page[l.limit-1]).Cursor(s.Vault, l.scope), nil
+	return page, l.place(page[l.limit-1]).Cursor(s.Vault, l.scope), err
 }
 
 // merged reads the sources in their order until there is one item more than the
@@ -140,6 +145,9 @@ func (l listing[T]) lookUp(ctx context.Context, s *Store, entries []entry) (mean
 		}
 		v, err := l.open(ctx, it)
 		if errors.Is(err, errMoved) || errors.Is(err, asr.ErrNotFound) { // stored anew since: it stands elsewhere by now, or will
+			continue
+		}
+		if err != nil && l.left.Skip(err) {
 			continue
 		}
 		if err != nil {

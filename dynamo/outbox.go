@@ -41,12 +41,18 @@ func (s *Store) Messages(ctx context.Context, run string, now time.Time, limit i
 		return nil, fmt.Errorf("messages: %w", err)
 	}
 	var all []asr.Message
+	var left asr.UnreadableError
 	for _, it := range items {
 		var m asr.Message
-		if err := s.open(ctx, it, "message", it.text(attrID), true, &m); err != nil {
+		switch err := s.open(ctx, it, "message", it.text(attrID), true, &m); {
+		case err == nil:
+			all = append(all, m)
+		case !left.Skip(err):
 			return nil, fmt.Errorf("messages: %w", err)
 		}
-		all = append(all, m)
+	}
+	if err := left.OrNil(); err != nil {
+		return all, fmt.Errorf("messages: %w", err)
 	}
 	return all, nil
 }

@@ -85,7 +85,7 @@ func (s *Store) Runs(ctx context.Context, q asr.RunQuery) ([]asr.Run, string, er
 	}
 	runs, next, err := list(ctx, s, l)
 	if err != nil {
-		return nil, "", fmt.Errorf("list runs: %w", err)
+		return runs, next, fmt.Errorf("list runs: %w", err)
 	}
 	return runs, next, nil
 }

@@ -118,7 +118,7 @@ func (s *Store) Reject(ctx context.Context, r asr.Rejected) error {
 func (s *Store) Rejected(ctx context.Context, limit int) ([]asr.Rejected, error) {
 	all, err := s.rejected(ctx, limit)
 	if err != nil {
-		return nil, fmt.Errorf("list what was rejected: %w", err)
+		return all, fmt.Errorf("list what was rejected: %w", err)
 	}
 	return all, nil
 }
@@ -134,11 +134,15 @@ func (s *Store) rejected(ctx context.Context, limit int) (all []asr.Rejected, er
 			return r, s.open(ctx, it, "rejected", it.id(), false, &r)
 		},
 		matches: func(asr.Rejected) bool { return true },
+		left:    &asr.UnreadableError{},
 	}
 	for limit <= 0 || len(all) < limit {
 		some, err := m.some(ctx, maxKeys)
-		if err != nil || len(some) == 0 {
-			return all, err
+		if err == nil && len(some) == 0 {
+			return all, l.left.OrNil()
+		}
+		if err != nil {
+			return nil, err
 		}
 		found, err := l.lookUp(ctx, s, some)
 		if err != nil {
@@ -146,5 +150,5 @@ func (s *Store) rejected(ctx context.Context, limit int) (all []asr.Rejected, er
 		}
 		all = append(all, found...)
 	}
-	return all[:limit], nil
+	return all[:limit], l.left.OrNil()
 }

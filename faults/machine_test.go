@@ -56,7 +56,6 @@ type execution struct {
 	data  map[string]any
 	tried []int     // how often each retrier of the present state had it tried again
 	at    time.Time // when it goes on
-	since time.Time
 	ended string // "SUCCEEDED" or "FAILED"
 }
 

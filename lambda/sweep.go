@@ -14,6 +14,7 @@ const (
 	sweeper    = "sweep"
 	sweepEvery = 4 * time.Minute // shorter than the schedule: each sweep sees all
 	sweepMost  = 2000            // runs of one sweep
+	sweepFails = 20              // failures after which it gives up: it is not the runs then
 	late       = time.Minute     // by then a run's own execution has told of it
 )
 
@@ -27,22 +28,26 @@ func (h *Handlers) sweep(ctx context.Context) error {
 		return err
 	}
 	h.c.Metrics.KillSwitch(reason != "")
+	var all []error // a run that can't be started keeps no other waiting
 	for range sweepMost {
 		if !h.enough(ctx, time.Second) {
-			return nil
+			break
 		}
 		id, err := h.c.Store.Lease(ctx, sweeper, "", h.c.Clock(), sweepEvery)
 		if errors.Is(err, asr.ErrNotFound) {
-			return nil
+			break
+		}
+		if err == nil {
+			err = h.sweepRun(ctx, id, reason != "")
 		}
 		if err != nil {
-			return err
+			all = append(all, err)
 		}
-		if err := h.sweepRun(ctx, id, reason != ""); err != nil {
-			return err
+		if len(all) == sweepFails {
+			break
 		}
 	}
-	return nil
+	return errors.Join(all...)
 }
 
 func (h *Handlers) sweepRun(ctx context.Context, id string, killed bool) error {

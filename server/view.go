@@ -95,7 +95,8 @@ func (a *api) seenRuns(ctx context.Context, by caller, q asr.RunQuery) (Page[asr
 	return list[asr.Run]{
 		read: func(account, cursor string, limit int) ([]asr.Run, string, error) {
 			q.Account, q.Cursor, q.Limit = account, cursor, limit
-			return a.Store.Runs(ctx, q)
+			runs, next, err := a.Store.Runs(ctx, q)
+			return runs, next, a.unread(ctx, err)
 		},
 		sees: by.seesRun, id: func(r asr.Run) string { return r.ID },
 	}.page(by.view, q.Account, q.Cursor, q.Limit)
@@ -105,10 +106,20 @@ func (a *api) seenFindings(ctx context.Context, by caller, q asr.FindingQuery) (
 	return list[asr.Finding]{
 		read: func(account, cursor string, limit int) ([]asr.Finding, string, error) {
 			q.Account, q.Cursor, q.Limit = account, cursor, limit
-			return a.Store.Findings(ctx, q)
+			findings, next, err := a.Store.Findings(ctx, q)
+			return findings, next, a.unread(ctx, err)
 		},
 		sees: by.seesFinding, id: func(f asr.Finding) string { return f.ID },
 	}.page(by.view, q.Account, q.Cursor, q.Limit)
+}
+
+// unread logs what of a list can't be read: whoever asks gets the rest.
+func (a *api) unread(ctx context.Context, err error) error {
+	if err != nil && asr.Partial(err) {
+		a.Log.ErrorContext(ctx, "left out of a list", "error", err)
+		return nil
+	}
+	return err
 }
 
 // list is one of the store's, of which a caller sees a part.

@@ -122,9 +122,9 @@ func (s *Store) Reject(ctx context.Context, r asr.Rejected) error {
 
 // Rejected implements asr.FindingStore; a limit of 0 is none.
 func (s *Store) Rejected(ctx context.Context, limit int) ([]asr.Rejected, error) {
-	all, err := list(ctx, s.read, document[asr.Rejected]("rejected"), "SELECT id, doc FROM rejected ORDER BY at DESC, pk DESC LIMIT ?", noneIfZero(limit))
+	all, err := readable(ctx, s.read, document[asr.Rejected]("rejected"), "SELECT id, doc FROM rejected ORDER BY at DESC, pk DESC LIMIT ?", noneIfZero(limit))
 	if err != nil {
-		return nil, fmt.Errorf("list what was rejected: %w", err)
+		return all, fmt.Errorf("list what was rejected: %w", err)
 	}
 	return all, nil
 }

@@ -71,13 +71,18 @@ func (s *Store) AllLedgers(ctx context.Context) (all []asr.Ledger, err error) {
 
 // Line implements asr.LimitStore.
 func (s *Store) Line(ctx context.Context, f func(asr.Waiting) error) error {
+	var left asr.UnreadableError
 	err := s.each(ctx, "SELECT r.id, l.doc FROM line l JOIN runs r ON r.pk = l.run", func(run string, doc []byte) error {
 		var w asr.Waiting
 		if err := asr.Restore("place in the line of run", run, doc, &w); err != nil {
-			return err
+			left.Skip(err)
+			return nil
 		}
 		return f(w)
 	})
+	if err == nil {
+		err = left.OrNil()
+	}
 	if err != nil {
 		return fmt.Errorf("line: %w", err)
 	}

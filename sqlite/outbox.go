@@ -15,9 +15,9 @@ func (s *Store) Messages(ctx context.Context, run string, now time.Time, limit i
 	if run != "" {
 		query, args = query+" AND id > ? AND id < ?", append(args, run+"/", run+"0") // 0 comes right after /
 	}
-	all, err := list(ctx, s.read, s.scanMessage, query+" ORDER BY due_at, pk LIMIT ?", append(args, noneIfZero(limit))...)
+	all, err := readable(ctx, s.read, s.scanMessage, query+" ORDER BY due_at, pk LIMIT ?", append(args, noneIfZero(limit))...)
 	if err != nil {
-		return nil, fmt.Errorf("messages: %w", err)
+		return all, fmt.Errorf("messages: %w", err)
 	}
 	return all, nil
 }

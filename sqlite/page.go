@@ -79,7 +79,15 @@ func page[T any](ctx context.Context, s *Store, scan func(*sql.Rows) (keyed[T], 
 		after = &last
 	}
 	text, args := query(after, limit+1)
-	found, err := list(ctx, s.read, scan, text, args...)
+	var left asr.UnreadableError
+	bad := map[string]bool{} // a page ends where it would if they could be read
+	found, err := list(ctx, s.read, func(rows *sql.Rows) (keyed[T], error) {
+		k, err := scan(rows)
+		if err != nil && left.Skip(err) {
+			bad[k.id], err = true, nil
+		}
+		return k, err
+	}, text, args...)
 	if err != nil {
 		return nil, "", fmt.Errorf("list: %w", err)
 	}
@@ -88,9 +96,11 @@ func page[T any](ctx context.Context, s *Store, scan func(*sql.Rows) (keyed[T], 
 		found = found[:limit]
 		next = asr.Place{At: found[limit-1].at, ID: found[limit-1].id}.Cursor(s.vault, scope)
 	}
-	items := make([]T, len(found))
-	for i, k := range found {
-		items[i] = k.item
+	items := make([]T, 0, len(found))
+	for _, k := range found {
+		if !bad[k.id] {
+			items = append(items, k.item)
+		}
 	}
-	return items, next, nil
+	return items, next, left.OrNil()
 }

@@ -269,6 +269,33 @@ func list[T any](ctx context.Context, db rowsQuerier, scan func(rows *sql.Rows) 
 	return all, rows.Err()
 }
 
+// readable is list for what is shown or gone through: it leaves out rows that
+// can't be read, with an *asr.UnreadableError that names them.
+func readable[T any](ctx context.Context, db rowsQuerier, scan func(rows *sql.Rows) (T, error), query string, args ...any) ([]T, error) {
+	var left asr.UnreadableError
+	type row struct {
+		item T
+		ok   bool
+	}
+	rows, err := list(ctx, db, func(rows *sql.Rows) (row, error) {
+		v, err := scan(rows)
+		if err != nil && !left.Skip(err) {
+			return row{}, err
+		}
+		return row{v, err == nil}, nil
+	}, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	var all []T
+	for _, r := range rows {
+		if r.ok {
+			all = append(all, r.item)
+		}
+	}
+	return all, left.OrNil()
+}
+
 // document scans a row's name and its JSON.
 func document[T any](kind string) func(rows *sql.Rows) (T, error) {
 	return func(rows *sql.Rows) (v T, err error) {

@@ -78,7 +78,7 @@ func (a *app) examine(ctx context.Context, accounts, regions []string) ([]checke
 	if len(regions) == 0 {
 		regions = []string{p.hub.Region}
 	}
-	all := hubChecked(ctx, p.hub, accountOf(me.Name))
+	all := append(hubChecked(ctx, p.hub, accountOf(me.Name)), stored(ctx, p.store, accountOf(me.Name), p.hub.Region))
 	if file := cmp.Or(a.accounts, os.Getenv("ASR_ACCOUNTS")); file == "" && p.policy.NeedsAccounts() {
 		all = append(all, organized(ctx, p.hub, accountOf(me.Name),
 			"work in the management account or in one that is a delegated administrator of any service, allow organizations:ListParents, DescribeOrganizationalUnit and ListTagsForResource, or name a file of accounts with --accounts"))

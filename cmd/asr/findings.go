@@ -254,14 +254,14 @@ func findingsList(a *app) *cobra.Command {
 			if q.Severity = strings.ToUpper(q.Severity); q.Severity != "" && !slices.Contains(asr.Severities, q.Severity) {
 				return usageError{fmt.Errorf("--severity %s: there are %v", q.Severity, asr.Severities)}
 			}
-			findings, _, err := p.store.Findings(cmd.Context(), q)
-			if err != nil {
-				return err
+			findings, _, unread := p.store.Findings(cmd.Context(), q)
+			if !asr.Partial(unread) {
+				return unread
 			}
 			if findings == nil {
 				findings = []asr.Finding{}
 			}
-			return a.print(findings, func() { a.printFindings(findings) })
+			return errors.Join(a.print(findings, func() { a.printFindings(findings) }), unread)
 		},
 	}
 	f := cmd.Flags()
@@ -342,14 +342,14 @@ func findingsRejected(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			all, err := p.store.Rejected(cmd.Context(), limit)
-			if err != nil {
-				return err
+			all, unread := p.store.Rejected(cmd.Context(), limit)
+			if !asr.Partial(unread) {
+				return unread
 			}
 			if all == nil {
 				all = []asr.Rejected{}
 			}
-			return a.print(all, func() { a.printRejected(all) })
+			return errors.Join(a.print(all, func() { a.printRejected(all) }), unread)
 		},
 	}
 	cmd.Flags().IntVar(&limit, "limit", 100, "at most so many")

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -57,14 +58,14 @@ func runsList(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			runs, _, err := p.store.Runs(cmd.Context(), query)
-			if err != nil {
-				return err
+			runs, _, unread := p.store.Runs(cmd.Context(), query)
+			if !asr.Partial(unread) {
+				return unread
 			}
 			if runs == nil {
 				runs = []asr.Run{}
 			}
-			return a.print(runs, func() { a.table(runHead, runRows(runs)) })
+			return errors.Join(a.print(runs, func() { a.table(runHead, runRows(runs)) }), unread)
 		},
 	}
 	q.flags(cmd)
@@ -194,7 +195,7 @@ func runsResume(a *app) *cobra.Command {
 			}
 			ids := args
 			if len(ids) == 0 {
-				if ids, err = unfinished(ctx, p); err != nil {
+				if ids, err = a.unfinished(ctx, p); err != nil {
 					return err
 				}
 			}
@@ -211,14 +212,17 @@ func runsResume(a *app) *cobra.Command {
 }
 
 // unfinished lists the runs that could be taken further.
-func unfinished(ctx context.Context, p *parts) (ids []string, err error) {
+func (a *app) unfinished(ctx context.Context, p *parts) (ids []string, err error) {
 	q := asr.RunQuery{States: []asr.State{
 		asr.StateClaimed, asr.StateScheduled, asr.StateApplying, asr.StateSettling, asr.StateReverting, asr.StateRevertSettle,
 	}}
 	for {
 		runs, next, err := p.store.Runs(ctx, q)
-		if err != nil {
+		if !asr.Partial(err) {
 			return nil, err
+		}
+		if err != nil {
+			a.note("Left out: %v", err)
 		}
 		for _, r := range runs {
 			ids = append(ids, r.ID)
