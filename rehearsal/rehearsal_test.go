@@ -34,6 +34,7 @@ import (
 const (
 	member = "222222222222"
 	ada    = "arn:aws:sts::111111111111:assumed-role/ops/ada"
+	bea    = "arn:aws:sts::111111111111:assumed-role/shop/bea"
 )
 
 const policy = `version: 1
@@ -317,14 +318,14 @@ func (p *play) join(unit string) {
 // covers: W18
 func TestWhereAnAccountIsDecidesInTheHub(t *testing.T) {
 	p := newPlay(t)
-	byUnit := "version: 1\ndefault: ask\ncallers: [{who: \"" + ada + "\", ous: [Workloads]}]\nrules:\n  - {name: by-unit, match: {controls: [S3.5], ous: [Workloads], account_tags: {stage: live}}, mode: auto}\n"
+	byUnit := "version: 1\ndefault: ask\ncallers: [{who: \"" + ada + "\", accounts: \"*\"}, {who: \"" + bea + "\", ous: [Workloads]}]\nrules:\n  - {name: by-unit, match: {controls: [S3.5], ous: [Workloads], account_tags: {stage: live}}, mode: auto}\n"
 	p.ok(p.PolicyAround(t.Context(), byUnit, policy, func() error {
 		unknown := p.finding("S3.5", p.bucket("shop-nowhere-yet")) // in no unit that the hub could know of
 		p.send(p.Imported(unknown))
 		if r := p.run(unknown, asr.StateAwaiting); r.Decision.Reason != asr.ReasonFactsMissing {
 			t.Errorf("an account that Organizations doesn't know: %+v", r.Decision)
 		}
-		if err := p.Call(t.Context(), ada, http.MethodGet, "/v1/runs", nil, nil); asr.Classify(err) != asr.CodeNotAllowed {
+		if err := p.Call(t.Context(), bea, http.MethodGet, "/v1/runs", nil, nil); asr.Classify(err) != asr.CodeNotAllowed {
 			t.Errorf("of a unit that isn't there she sees %v", err)
 		}
 		p.join("Workloads")
@@ -336,7 +337,7 @@ func TestWhereAnAccountIsDecidesInTheHub(t *testing.T) {
 		}
 		p.Jump(2 * time.Hour) // what units have is remembered for one
 		var seen server.Page[asr.Run]
-		p.ok(p.Call(t.Context(), ada, http.MethodGet, "/v1/runs?limit=1", nil, &seen))
+		p.ok(p.Call(t.Context(), bea, http.MethodGet, "/v1/runs?limit=1", nil, &seen))
 		if len(seen.Items) != 1 || seen.Items[0].Target.Account != member {
 			t.Errorf("of her unit she sees %+v", seen)
 		}
