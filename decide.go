@@ -196,12 +196,17 @@ func (e *Engine) decide(w work, req request) Decision {
 }
 
 // asked is what a person's request makes of the policy's answer: an exception
-// and a rule's off and ask stand, the rest is the person's to decide.
+// and a rule's off and ask stand, also those that may hold while facts are
+// missing; the rest is the person's to decide.
 func asked(d Decision, req request) Decision {
 	if d.Reason == ReasonException {
 		return d
 	}
-	if d.Reason == ReasonRule && (d.Mode == ModeOff || d.Mode == ModeAsk && !req.plan) {
+	if d.Reason == ReasonRule {
+		d.Binds = d.Mode
+	}
+	if d.Binds == ModeOff || d.Binds == ModeAsk && !req.plan {
+		d.Mode = d.Binds
 		return d
 	}
 	mode := ModeAuto

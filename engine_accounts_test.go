@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -88,6 +89,25 @@ func TestAnExceptionRefusesAPersonToo(t *testing.T) {
 	_, err := w.engine.Request(t.Context(), asr.Ask{Actor: ada, Control: "T.1", Resource: res("r")})
 	if asr.Classify(err) != asr.CodeNotAllowed {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestFactsThatAreMissingBindAPersonAsTheRulesMight(t *testing.T) {
+	for binds, want := range map[asr.Mode]asr.State{asr.ModeOff: "", asr.ModeAsk: asr.StateAwaiting, asr.ModeObserve: asr.StateVerified, "": asr.StateVerified} {
+		w, _ := one(t, fixed{asr.Decision{Mode: asr.ModeOff, Reason: asr.ReasonFactsMissing, Rule: "prod", Missing: []string{"ous"}, Binds: binds, Why: "ous not known"}, false})
+		r, err := w.engine.Request(t.Context(), asr.Ask{Actor: ada, Control: "T.1", Resource: res("r")})
+		if want == "" {
+			if asr.Classify(err) != asr.CodeNotAllowed || !strings.Contains(err.Error(), "ous not known") {
+				t.Errorf("%q: got %v", binds, err)
+			}
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r = w.drive(r.ID); r.State != want {
+			t.Errorf("%q: got %s, %+v", binds, r.State, r.Decision)
+		}
 	}
 }
 

@@ -186,7 +186,12 @@ func (p *Policy) settle(c contest, console bool) asr.Decision {
 	}
 	switch {
 	case len(c.maybe) > 0:
-		return c.undecided(slices.MinFunc(append(modes, asr.ModeAsk), stricter))
+		d := c.undecided(slices.MinFunc(append(modes, asr.ModeAsk), stricter))
+		if c.winner == nil {
+			modes = modes[1:] // the default binds nobody who asks
+		}
+		d.Binds = slices.MinFunc(modes, stricter)
+		return d
 	case c.exception != nil:
 		x := c.exception
 		return asr.Decision{

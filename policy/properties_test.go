@@ -194,7 +194,26 @@ func TestMissingFactsNeverAllowMoreThanTheFactsWould(t *testing.T) {
 		if slices.Index(modes, unknown.Mode) > slices.Index(modes, known.Mode) {
 			t.Fatalf("%+v allows more than %+v", unknown, known)
 		}
+		if !f.Console && asked(unknown) > asked(known) {
+			t.Fatalf("%+v allows a person more than %+v", unknown, known)
+		}
 	})
+}
+
+// asked is how far a person's request goes: 0 is refused, 1 waits for an
+// approval, 2 is done.
+func asked(d asr.Decision) int {
+	binds := d.Binds
+	if d.Reason == asr.ReasonRule || d.Reason == asr.ReasonException {
+		binds = d.Mode
+	}
+	switch binds {
+	case asr.ModeOff:
+		return 0
+	case asr.ModeAsk:
+		return 1
+	}
+	return 2
 }
 
 func TestARuleThatLintCallsUnreachableNeverDecides(t *testing.T) {
