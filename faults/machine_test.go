@@ -56,7 +56,7 @@ type execution struct {
 	data  map[string]any
 	tried []int     // how often each retrier of the present state had it tried again
 	at    time.Time // when it goes on
-	ended string // "SUCCEEDED" or "FAILED"
+	ended string    // "SUCCEEDED" or "FAILED"
 }
 
 // failed is how a task came to nothing.

@@ -298,7 +298,7 @@ func (s *Store) Lease(_ context.Context, worker, id string, now time.Time, ttl t
 	for _, r := range s.runs {
 		due, ok := r.Due()
 		leased := r.leasedUntil.After(now) && !r.leasedUntil.After(latest)
-		if ok && (id == "" || id == r.ID) && !due.After(now) && !leased && (first == nil || due.Before(firstDue)) {
+		if ok && (id == "" || id == r.ID) && !due.After(now) && !leased && (first == nil || due.Before(firstDue) || due.Equal(firstDue) && r.ID < first.ID) {
 			first, firstDue = r, due
 		}
 	}
