@@ -21,19 +21,25 @@ type Intake struct {
 
 // Ingest takes observations in: each is merged into its finding, decided on and
 // may claim a run. It calls nobody but the store. An error names the finding;
-// those before it have been taken, and taking them again is harmless.
+// those before it have been taken, and taking them again is harmless. After an
+// *UnreadableError all others have been taken: what is stored of those that it
+// names, or of their runs, can't be read.
 func (e *Engine) Ingest(ctx context.Context, observations []Observation) (Intake, error) {
 	var in Intake
+	var left UnreadableError
 	for _, o := range observations {
 		err := ErrStale
 		for tries := 0; errors.Is(err, ErrStale) && tries < 20; tries++ {
 			err = e.observe(ctx, o, &in)
 		}
 		if err != nil {
-			return in, fmt.Errorf("finding %s: %w", o.ID, err)
+			err = fmt.Errorf("finding %s: %w", o.ID, err)
+		}
+		if err != nil && !(errors.Is(err, ErrCorrupt) && left.Skip(err)) {
+			return in, err
 		}
 	}
-	return in, nil
+	return in, left.OrNil()
 }
 
 // observe takes one observation. ErrStale if somebody else was quicker.
