@@ -23,6 +23,14 @@ func (s torn) Run(ctx context.Context, id string) (asr.Run, error) {
 	return s.Store.Run(ctx, id)
 }
 
+func (s torn) LastRun(ctx context.Context, claim string) (asr.Run, error) {
+	r, err := s.Store.LastRun(ctx, claim)
+	if err == nil {
+		_, err = s.Run(ctx, r.ID)
+	}
+	return r, err
+}
+
 func (s torn) Finding(ctx context.Context, id string) (asr.Finding, error) {
 	if id == s.finding {
 		return asr.Finding{}, asr.Corrupt("finding", id, errors.New("a byte is another"))
@@ -100,4 +108,32 @@ func TestNothingIsPutBackWhileARunOnTheSameTargetCantBeRead(t *testing.T) {
 	if _, err := w.engine.Revert(t.Context(), first, ada, false); !errors.Is(err, asr.ErrCorrupt) {
 		t.Errorf("the undo was let in: %v", err)
 	}
+}
+
+func TestAFindingThatCantBeReadCostsNoOtherThatComesWithIt(t *testing.T) {
+	w, c, l := many(t, asr.Limits{}, 4)
+	ids := w.claim("T.1", 0, 2)
+	w.tear(c, limited{auto, l}, ids[1], "f0")
+	in, err := w.engine.Ingest(t.Context(), []asr.Observation{
+		w.finding("f0", "T.1", "r0", later), w.finding("g1", "T.1", "r1"), w.finding("f2", "T.1", "r2"), w.finding("f3", "T.1", "r3"),
+	})
+	if !asr.Partial(err) || !errors.Is(err, asr.ErrCorrupt) || len(in.Runs) != 2 {
+		t.Errorf("started %v, want those of f2 and f3: %v", in.Runs, err)
+	}
+	for _, r := range mustRuns(t, w) {
+		if r.Target.Name == "r1" && r.ID != ids[1] {
+			t.Errorf("a second run %s was started on what one that can't be read has claimed", r.ID)
+		}
+	}
+}
+
+func later(o *asr.Observation) { o.At, o.UpdatedAt = o.At.Add(time.Hour), o.UpdatedAt.Add(time.Hour) }
+
+func mustRuns(t *testing.T, w *world) []asr.Run {
+	t.Helper()
+	all, _, err := w.store.Runs(t.Context(), asr.RunQuery{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
 }

@@ -21,9 +21,12 @@ type Intake struct {
 
 // Ingest takes observations in: each is merged into its finding, decided on and
 // may claim a run. It calls nobody but the store. An error names the finding;
-// those before it have been taken, and taking them again is harmless.
+// those before it have been taken, and taking them again is harmless. After an
+// *UnreadableError all others have been taken: what is stored of those that it
+// names, or of their runs, can't be read.
 func (e *Engine) Ingest(ctx context.Context, observations []Observation) (Intake, error) {
 	var in Intake
+	var left UnreadableError
 	for rest := observations; len(rest) > 0; {
 		group := e.group(ctx, rest)
 		if n := len(group); n > 0 && e.storeAll(ctx, group) == nil {
@@ -35,13 +38,17 @@ func (e *Engine) Ingest(ctx context.Context, observations []Observation) (Intake
 		}
 		n := max(1, len(group))
 		for _, o := range rest[:n] { // one by one, as if it were the only one
-			if err := e.take(ctx, o, &in); err != nil {
-				return in, fmt.Errorf("finding %s: %w", o.ID, err)
+			err := e.take(ctx, o, &in)
+			if err != nil {
+				err = fmt.Errorf("finding %s: %w", o.ID, err)
+			}
+			if err != nil && !(errors.Is(err, ErrCorrupt) && left.Skip(err)) {
+				return in, err
 			}
 		}
 		rest = rest[n:]
 	}
-	return in, nil
+	return in, left.OrNil()
 }
 
 // take takes one observation; as often as somebody else is quicker, within reason.

@@ -104,8 +104,12 @@ func (h *Handlers) take(ctx context.Context, obs []asr.Observation, rejected []a
 	in, err := h.c.Engine.Ingest(ctx, obs)
 	runs := append(in.Runs, in.Going...)
 	slices.Sort(runs)
+	var all []error
 	for _, run := range slices.Compact(runs) {
-		err = errors.Join(err, h.c.Starter.Start(ctx, run))
+		all = append(all, h.c.Starter.Start(ctx, run))
+	}
+	if started := errors.Join(all...); started != nil { // before what can't be read: it may pass
+		return started
 	}
 	return err
 }

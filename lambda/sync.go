@@ -34,8 +34,12 @@ func (h *Handlers) Sync(ctx context.Context) (Pulled, error) {
 		return Pulled{}, err
 	}
 	err = h.c.Pull.Pull(ctx, cursor, func(obs []asr.Observation, rejected []asr.Rejected, next string) error {
-		if err := h.take(ctx, obs, rejected); err != nil {
+		err := h.take(ctx, obs, rejected)
+		if !asr.Partial(err) {
 			return err
+		}
+		if err != nil { // pulling the page again wouldn't mend it
+			h.c.Log.ErrorContext(ctx, "left out of the sync", "error", err)
 		}
 		if err := h.c.Store.SetSetting(ctx, cursorSetting, next); err != nil {
 			return err

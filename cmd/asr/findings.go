@@ -29,7 +29,8 @@ func findingsCommand(a *app) *cobra.Command {
 type intake struct {
 	asr.Intake
 	Rejected int       `json:"rejected"`
-	Ended    []asr.Run `json:"ended,omitempty"` // the runs that the policy started
+	Ended    []asr.Run `json:"ended,omitempty"`  // the runs that the policy started
+	Unread   []string  `json:"unread,omitempty"` // why some couldn't be taken: what is stored of them can't be read
 }
 
 func findingsImport(a *app) *cobra.Command {
@@ -97,6 +98,10 @@ func (t *intake) take(ctx context.Context, p *parts, obs []asr.Observation, reje
 			t.Runs = append(t.Runs, id)
 		}
 	}
+	if err != nil && asr.Partial(err) { // taking the page again wouldn't mend it
+		t.Unread = append(t.Unread, err.Error())
+		return nil
+	}
 	return err
 }
 
@@ -116,6 +121,9 @@ func (a *app) follow(ctx context.Context, p *parts, total *intake, only bool) er
 		}
 		if total.Rejected > 0 {
 			a.note("asr findings rejected tells why some were rejected.")
+		}
+		for _, why := range total.Unread {
+			a.note("Left out: %s", why)
 		}
 	})
 }
@@ -221,7 +229,7 @@ func running(ctx context.Context, p *parts) (ids []string, err error) {
 	q := asr.FindingQuery{Outcomes: []asr.Outcome{asr.OutcomeRunning}}
 	for {
 		page, next, err := p.store.Findings(ctx, q)
-		if err != nil {
+		if !asr.Partial(err) {
 			return nil, err
 		}
 		for _, f := range page {
