@@ -140,12 +140,15 @@ func TestAKeyThatCameAfterTheFilesIsTakenWhenTheFileIsOpened(t *testing.T) {
 
 const rewrapVar = "SQLITE_TEST_REWRAP"
 
-// slow is a vault that tells of each document that it encrypts, so that whoever
-// listens can kill the process in the middle.
+// slow is a vault that tells of each document that it is to encrypt and waits for
+// a word, so that whoever listens can kill the process in the middle.
 type slow struct{ *vault.Vault }
 
 func (s slow) Encrypt(plain []byte, aad string) ([]byte, error) {
 	fmt.Println(aad)
+	if _, err := os.Stdin.Read(make([]byte, 1)); err != nil {
+		return nil, err
+	}
 	return s.Vault.Encrypt(plain, aad)
 }
 
@@ -195,6 +198,10 @@ func killedAfter(t *testing.T, folder string, documents int) (done bool) {
 	defer kill()
 	cmd := exec.CommandContext(ctx, os.Args[0], "-test.run", "^TestRewrapGoesOnAfterItWasKilled$", "-test.timeout", "60s")
 	cmd.Env = append(os.Environ(), rewrapVar+"="+folder)
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
 	out, err := cmd.StdoutPipe()
 	if err == nil {
 		err = cmd.Start()
@@ -203,11 +210,13 @@ func killedAfter(t *testing.T, folder string, documents int) (done bool) {
 		t.Fatal(err)
 	}
 	for lines := bufio.NewScanner(out); lines.Scan(); {
-		if documents--; documents == 0 {
-			kill()
-		}
-		if bytes.HasPrefix(lines.Bytes(), []byte("done")) {
+		switch documents--; {
+		case bytes.HasPrefix(lines.Bytes(), []byte("done")):
 			done = lines.Text() == "done <nil>"
+		case documents == 0:
+			kill()
+		default:
+			_, _ = in.Write([]byte{'\n'}) // it waits
 		}
 	}
 	_ = cmd.Wait() // it was killed
