@@ -52,7 +52,7 @@ type Decision struct {
 	Reason  Reason    `json:"reason"`
 	Rule    string    `json:"rule,omitempty"`    // the policy rule's name, or the exception's
 	Missing []string  `json:"missing,omitempty"` // the facts that couldn't be had, by their keys in a policy: "ous"
-	Binds   Mode      `json:"binds,omitempty"`   // while facts are missing: the strictest that a rule may say, for persons too
+	Binds   Mode      `json:"binds,omitempty"`   // while facts are missing: what a rule may say that binds persons too, off or ask
 	Why     string    `json:"why"`               // in words
 	At      time.Time `json:"at"`
 

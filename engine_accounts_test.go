@@ -93,7 +93,7 @@ func TestAnExceptionRefusesAPersonToo(t *testing.T) {
 }
 
 func TestFactsThatAreMissingBindAPersonAsTheRulesMight(t *testing.T) {
-	for binds, want := range map[asr.Mode]asr.State{asr.ModeOff: "", asr.ModeAsk: asr.StateAwaiting, asr.ModeObserve: asr.StateVerified, "": asr.StateVerified} {
+	for binds, want := range map[asr.Mode]asr.State{asr.ModeOff: "", asr.ModeAsk: asr.StateAwaiting, "": asr.StateVerified} {
 		w, _ := one(t, fixed{asr.Decision{Mode: asr.ModeOff, Reason: asr.ReasonFactsMissing, Rule: "prod", Missing: []string{"ous"}, Binds: binds, Why: "ous not known"}, false})
 		r, err := w.engine.Request(t.Context(), asr.Ask{Actor: ada, Control: "T.1", Resource: res("r")})
 		if want == "" {

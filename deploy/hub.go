@@ -66,6 +66,7 @@ func hubParameters() []paramGroup {
 		{"Organization", []param{
 			{id: "OrganizationId", label: "Organization", description: "The id of the organization, o-…: the hub reaches only its accounts, and only its accounts put events on the hub's bus. Empty: the hub works in its own account alone.", pattern: orgID, wrong: "the id of an organization, o-…, or nothing"},
 			yesNo("AskOrganizations", "Ask Organizations", "Whether what the policy says by organizational units and account tags (ous, account_tags) is answered by AWS Organizations. It answers in the management account and in delegated administrators' accounts, such as Security Hub's. It is asked only while the policy says such; without an answer that fails closed. Needs the organization's id.", "yes"),
+			memberRoleName("The name of the role that the hub assumes in each account; the same as in asr-member."),
 			{id: "ExternalId", label: "External id", description: "The external id that member roles ask for; the same as in asr-member. Empty: none.", pattern: `^$|^[A-Za-z0-9+=,.@:/_-]{2,1224}$`, wrong: "2 to 1224 letters, digits and + = , . @ : / _ -"},
 		}},
 		{"Policy and playbooks", append([]param{

@@ -105,7 +105,7 @@ func (f function) environment() obj {
 	values := obj{
 		"ASR_TABLE": ref("Table"), "ASR_BUCKET": ref("Bucket"), "ASR_VAULT_SECRET": ref("VaultSecret"), "ASR_POLICY": policyLocation(), "ASR_PLAYBOOKS_OFF": playbooksOff(),
 		"ASR_RUN_MACHINE": machineARN("asr-hub-run"), "ASR_SYNC_MACHINE": choose("UseSyncOnDeploy", machineARN("asr-hub-sync"), ""),
-		"ASR_ROLE": "arn:{partition}:iam::{account}:role/asr-member", "ASR_EXTERNAL_ID": ref("ExternalId"), "ASR_TOPIC": ref("OutcomesTopic"), "ASR_RETENTION_DAYS": ref("RetentionDays"),
+		"ASR_ROLE": sub("arn:{partition}:iam::{account}:role/${MemberRoleName}"), "ASR_EXTERNAL_ID": ref("ExternalId"), "ASR_TOPIC": ref("OutcomesTopic"), "ASR_RETENTION_DAYS": ref("RetentionDays"),
 		"ASR_APPROVAL_HOURS": ref("ApprovalHours"),
 		"ASR_ORGANIZATIONS":  choose("UseOrganizations", "true", "false"),
 	}

@@ -89,8 +89,8 @@ func selected(n int, separator string, text any) obj {
 func members() []any {
 	to := []string{"sts:AssumeRole", "sts:SetSourceIdentity"}
 	return []any{choose("HasOrganization",
-		allow("MemberRoles", to, sub("arn:${AWS::Partition}:iam::*:role/asr-member"), obj{"StringEquals": obj{"aws:ResourceOrgID": ref("OrganizationId")}}),
-		allow("MemberRoles", to, sub("arn:${AWS::Partition}:iam::${AWS::AccountId}:role/asr-member"), nil))}
+		allow("MemberRoles", to, sub("arn:${AWS::Partition}:iam::*:role/${MemberRoleName}"), obj{"StringEquals": obj{"aws:ResourceOrgID": ref("OrganizationId")}}),
+		allow("MemberRoles", to, sub("arn:${AWS::Partition}:iam::${AWS::AccountId}:role/${MemberRoleName}"), nil))}
 }
 
 // organization asks AWS Organizations which units an account is in, and for its

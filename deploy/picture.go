@@ -122,7 +122,7 @@ func (c cloud) uses(id string, policies any) (all []string) {
 			all = append(all, "  "+id+" -- starts --> "+machine.id())
 		}
 	}
-	if strings.Contains(text, "role/asr-member") {
+	if strings.Contains(text, "role/${MemberRoleName}") {
 		all = append(all, "  "+id+" ==> "+memberRole)
 	}
 	if strings.Contains(text, `"securityhub:`) {

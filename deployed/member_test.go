@@ -69,7 +69,7 @@ func TestTheMemberRoleOfAPlaybookGrantsOnlyWhatThatNeeds(t *testing.T) {
 			t.Errorf("CIS v1.4.0 needs no %s", gone)
 		}
 	}
-	for _, kept := range []string{"asr-flow-logs", "asr-cloudtrail-logs", "asr-support", "RoleName: asr-member\n", "s3:PutBucketPolicy"} {
+	for _, kept := range []string{"asr-flow-logs", "asr-cloudtrail-logs", "asr-support", "RoleName: !Ref MemberRoleName\n", "s3:PutBucketPolicy"} {
 		if !strings.Contains(all, kept) {
 			t.Errorf("CIS v1.4.0 needs %s", kept)
 		}

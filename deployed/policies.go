@@ -19,7 +19,7 @@ const managedPolicy = "AWS::IAM::ManagedPolicy"
 
 // Policy is a managed policy of the member role, as a resource of asr-member.
 type Policy struct {
-	ID, Name string         // "ReadPolicy1", "asr-member-read-1"
+	ID, Name string         // "ReadPolicy1", "${MemberRoleName}-read-1"
 	Document map[string]any // with Fn::Sub around what CloudFormation fills in
 }
 
@@ -43,7 +43,7 @@ func Policies(units []asr.Remediation) ([]Policy, error) {
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, Policy{strings.ToUpper(kind[:1]) + kind[1:] + "Policy" + n, "asr-member-" + p.Name, doc})
+		all = append(all, Policy{strings.ToUpper(kind[:1]) + kind[1:] + "Policy" + n, "${MemberRoleName}-" + p.Name, doc})
 	}
 	return all, nil
 }
@@ -82,6 +82,6 @@ func substitute(v any) any {
 // resource is the policy as it stands in the template.
 func (p Policy) resource() map[string]any {
 	return map[string]any{"Type": managedPolicy, "Properties": map[string]any{
-		"ManagedPolicyName": p.Name, "PolicyDocument": p.Document, "Roles": []any{map[string]any{"Ref": RoleID}},
+		"ManagedPolicyName": substitute(p.Name), "PolicyDocument": p.Document, "Roles": []any{map[string]any{"Ref": RoleID}},
 	}}
 }

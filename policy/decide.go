@@ -190,7 +190,11 @@ func (p *Policy) settle(c contest, console bool) asr.Decision {
 		if c.winner == nil {
 			modes = modes[1:] // the default binds nobody who asks
 		}
-		d.Binds = slices.MinFunc(modes, stricter)
+		for _, mode := range []asr.Mode{asr.ModeAsk, asr.ModeOff} {
+			if slices.Contains(modes, mode) {
+				d.Binds = mode
+			}
+		}
 		return d
 	case c.exception != nil:
 		x := c.exception

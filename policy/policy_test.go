@@ -242,3 +242,21 @@ func TestAliasesOfAliasesAreRefusedSoon(t *testing.T) {
 		t.Errorf("took %s", took)
 	}
 }
+
+func TestWhileFactsAreMissingAPersonIsBoundByTheRulesThatMightHold(t *testing.T) {
+	t.Parallel()
+	p := rules(t, `
+version: 1
+default: off
+rules:
+  - {name: prod, match: {controls: [S3.*], tags: {env: prod}}, mode: observe}
+  - {name: s3, match: {controls: [S3.2]}, mode: ask}
+  - {name: iam, match: {controls: [IAM.3], tags: {env: prod}}, mode: auto}
+  - {name: ec2, match: {controls: [EC2.9], tags: {env: prod}}, mode: off}
+`)
+	for control, want := range map[string]asr.Mode{"S3.2": asr.ModeAsk, "S3.3": "", "IAM.3": "", "EC2.9": asr.ModeOff} {
+		if d, _ := p.Decide(asr.Facts{Control: control}); d.Reason != asr.ReasonFactsMissing || d.Binds != want {
+			t.Errorf("%s: got %+v, want it to bind to %q", control, d, want)
+		}
+	}
+}

@@ -102,7 +102,7 @@ func (d *hubDoctor) members(ctx context.Context, accounts []string) {
 		}
 	}
 	s, err := sessions.New(sessions.Config{
-		Hub: d.cfg, Role: cmp.Or(d.role, os.Getenv("ASR_ROLE")), ExternalID: cmp.Or(d.externalID, os.Getenv("ASR_EXTERNAL_ID"), d.parameters["ExternalId"]),
+		Hub: d.cfg, Role: cmp.Or(d.role, os.Getenv("ASR_ROLE"), d.parameters["MemberRoleName"]), ExternalID: cmp.Or(d.externalID, os.Getenv("ASR_EXTERNAL_ID"), d.parameters["ExternalId"]),
 		Version: version, Direct: d.direct, KeepSource: d.keepSource,
 	})
 	if err != nil {

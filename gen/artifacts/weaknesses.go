@@ -30,9 +30,10 @@ type section struct {
 
 // weakness is what was found to go wrong in solutions of this kind. Either tests
 // show that it can't here, or it says why it can't exist (Moot), or what is
-// missing until it can't (Open); the last also beside tests.
+// missing until it can't (Open); the last also beside tests. Beside these it may
+// say what AWS doesn't tell, so that nobody can know it (Untold).
 type weakness struct {
-	ID, What, Moot, Open string
+	ID, What, Moot, Open, Untold string
 	tests                []proof
 }
 
@@ -182,7 +183,11 @@ func page(sections []section) []byte {
 	moot := count(sections, func(w *weakness) bool { return w.Moot != "" })
 	open := count(sections, func(w *weakness) bool { return w.Open != "" })
 	fmt.Fprintf(&b, "%s# Weaknesses\n\nWhat goes wrong in solutions that fix findings, as a reading of an existing one found it, and why it can't here. Tests\nsay of which weakness they are the proof (`%s W1`); a weakness without a test or a reason fails `make test`.\n\n", html, covers)
-	fmt.Fprintf(&b, "%d are shown not to happen, %d can't exist here, **%d are open**.\n", shown, moot, open)
+	partly := ""
+	if n := count(sections, func(w *weakness) bool { return w.Untold != "" }); n > 0 {
+		partly = fmt.Sprintf(" (%d as far as AWS tells)", n)
+	}
+	fmt.Fprintf(&b, "%d are shown not to happen%s, %d can't exist here, **%d are open**.\n", shown, partly, moot, open)
 	for _, s := range sections {
 		fmt.Fprintf(&b, "\n## %s\n\n%s\n\n| | What goes wrong | Why not here |\n|---|---|---|\n", s.Title, strings.TrimSpace(s.Intro))
 		for _, w := range s.Weaknesses {
@@ -204,6 +209,9 @@ func (w *weakness) reasons() (all []string) {
 	}
 	if w.Moot != "" {
 		all = append(all, "can't exist: "+line(w.Moot))
+	}
+	if w.Untold != "" {
+		all = append(all, "AWS doesn't tell: "+line(w.Untold))
 	}
 	if w.Open != "" {
 		all = append(all, "**open**: "+line(w.Open))

@@ -60,6 +60,8 @@ func TestAWeaknessNeedsATestOrAReason(t *testing.T) {
 		"a reason":            {"{id: W1, what: x, moot: y}", nil, ""},
 		"what is missing":     {"{id: W1, what: x, open: y}", nil, ""},
 		"both":                {"{id: W1, what: x, open: y}", []claim{test}, ""},
+		"as far as it goes":   {"{id: W1, what: x, untold: y}", []claim{test}, ""},
+		"nothing but that":    {"{id: W1, what: x, untold: y}", nil, "W1 (x) has no test"},
 		"neither":             {"{id: W1, what: x}", nil, "W1 (x) has no test"},
 		"moot, and tested":    {"{id: W1, what: x, moot: y}", []claim{test}, "W1 is moot"},
 		"an unknown weakness": {"{id: W2, what: x, moot: y}", []claim{test}, "TestIt covers W1, which weaknesses.yaml doesn't know"},
@@ -80,7 +82,7 @@ func TestAWeaknessNeedsATestOrAReason(t *testing.T) {
 }
 
 func TestThePageSaysWhatIsOpen(t *testing.T) {
-	sections, err := parse([]byte("- title: Runs\n  intro: What drives them.\n  weaknesses: [{id: W1, what: a | b}, {id: W2, what: c, open: d}, {id: W3, what: e, moot: f}]\n"))
+	sections, err := parse([]byte("- title: Runs\n  intro: What drives them.\n  weaknesses: [{id: W1, what: a | b, untold: g}, {id: W2, what: c, open: d}, {id: W3, what: e, moot: f}]\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,8 +91,8 @@ func TestThePageSaysWhatIsOpen(t *testing.T) {
 	}
 	got := string(page(sections))
 	for _, want := range []string{
-		"1 are shown not to happen, 1 can't exist here, **1 are open**.", "## Runs\n\nWhat drives them.\n",
-		`| W1 | a \| b | x: [It holds](../../x/it_test.go) |`, "| W2 | c | asr: [Part](../../p_test.go)<br>**open**: d |", "| W3 | e | can't exist: f |",
+		"1 are shown not to happen (1 as far as AWS tells), 1 can't exist here, **1 are open**.", "## Runs\n\nWhat drives them.\n",
+		`| W1 | a \| b | x: [It holds](../../x/it_test.go)<br>AWS doesn't tell: g |`, "| W2 | c | asr: [Part](../../p_test.go)<br>**open**: d |", "| W3 | e | can't exist: f |",
 	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("the page lacks %q:\n%s", want, got)
