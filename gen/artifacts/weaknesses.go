@@ -34,7 +34,7 @@ type section struct {
 // say what AWS doesn't tell, so that nobody can know it (Untold).
 type weakness struct {
 	ID, What, Moot, Open, Untold string
-	tests                []proof
+	tests                        []proof
 }
 
 // proof is a test that covers a weakness.
