@@ -22,7 +22,7 @@ var stacks = []struct {
 	build             func(awscdk.Stack) error
 }{
 	{"asr-hub", "asr: fixes Security Hub findings across an organization. The hub: once, in the Security Hub administrator's account and its aggregation Region.", hub},
-	{"asr-member", "asr: the role that the hub assumes in this account, and the roles that fixes hand to AWS services. Once per account.", member},
+	{"asr-member", "asr: the role that the hub assumes in this account, and the roles that fixes hand to AWS services. Once per account (and installation, if there are several).", member},
 	{"asr-runbooks", "asr: a Systems Manager Automation document for each remediation, which asks the hub. Optional, per account and Region.", runbooks},
 }
 
