@@ -29,26 +29,35 @@ func settingOf(id string) string { return "account/" + id }
 // told is what another process has found out, while it holds. A memory that
 // can't be read knows nothing.
 func (o *Organization) told(ctx context.Context, id string) (asr.Account, time.Time, bool) {
-	if o.Shared == nil {
-		return asr.Account{}, time.Time{}, false
-	}
-	text, err := o.Shared.Setting(ctx, settingOf(id))
 	var k kept
-	if err != nil || text == "" || json.Unmarshal([]byte(text), &k) != nil {
-		return asr.Account{}, time.Time{}, false
-	}
-	now := o.clock()
-	ok := now.Before(k.Until) && !k.Until.After(now.Add(fresh)) && len(k.Account.OUs) > 0
+	ok := find(ctx, o.Shared, settingOf(id), &k) && holds(k.Until, o.clock()) && len(k.Account.OUs) > 0
 	return k.Account, k.Until, ok
 }
 
 // tell lets other processes know. If it fails they ask for themselves.
 func (o *Organization) tell(ctx context.Context, id string, a asr.Account, until time.Time) {
-	if o.Shared == nil {
+	share(ctx, o.Shared, settingOf(id), kept{a, until})
+}
+
+// find reads what is kept under a name; false if there is nothing to be read.
+func find(ctx context.Context, m Memory, name string, kept any) bool {
+	if m == nil {
+		return false
+	}
+	text, err := m.Setting(ctx, name)
+	return err == nil && text != "" && json.Unmarshal([]byte(text), kept) == nil
+}
+
+// holds reports whether an answer is still used, and may have been kept by us.
+func holds(until, now time.Time) bool { return now.Before(until) && !until.After(now.Add(fresh)) }
+
+// share keeps an answer under a name. Without a memory, nobody else asks.
+func share(ctx context.Context, m Memory, name string, kept any) {
+	if m == nil {
 		return
 	}
-	text, _ := json.Marshal(kept{a, until})                   // texts and a time
-	_ = o.Shared.SetSetting(ctx, settingOf(id), string(text)) // the answer is had without
+	text, _ := json.Marshal(kept)             // texts and a time
+	_ = m.SetSetting(ctx, name, string(text)) // the answer is had without
 }
 
 // Patiently has a client wait for Organizations, whose quotas are low: six tries,

@@ -187,24 +187,13 @@ type keptUnits struct {
 // told is what another process has found out, while it holds. What is no account
 // id is no answer of ours: it would be a pattern, and show more than it should.
 func (u *Units) told(ctx context.Context, key string) ([]string, time.Time, bool) {
-	if u.Shared == nil {
-		return nil, time.Time{}, false
-	}
-	text, err := u.Shared.Setting(ctx, key)
 	var k keptUnits
-	if err != nil || text == "" || json.Unmarshal([]byte(text), &k) != nil {
-		return nil, time.Time{}, false
-	}
-	now := u.clock()
-	ids := !slices.ContainsFunc(k.Accounts, func(id string) bool { return !twelve.MatchString(id) })
-	return k.Accounts, k.Until, ids && now.Before(k.Until) && !k.Until.After(now.Add(fresh))
+	ok := find(ctx, u.Shared, key, &k) && holds(k.Until, u.clock()) &&
+		!slices.ContainsFunc(k.Accounts, func(id string) bool { return !twelve.MatchString(id) })
+	return k.Accounts, k.Until, ok
 }
 
 // tell lets other processes know. If it fails they ask for themselves.
 func (u *Units) tell(ctx context.Context, key string, ids []string, until time.Time) {
-	if u.Shared == nil {
-		return
-	}
-	text, _ := json.Marshal(keptUnits{ids, until})  // texts and a time
-	_ = u.Shared.SetSetting(ctx, key, string(text)) // the answer is had without
+	share(ctx, u.Shared, key, keptUnits{ids, until})
 }
