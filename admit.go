@@ -193,7 +193,7 @@ func (e *Engine) Admit(ctx context.Context) (runs []string, err error) {
 		waiting = append(waiting, w)
 		return nil
 	})
-	unread := err
+	unread, left := err, UnreadableError{}
 	if !Partial(err) || len(waiting) == 0 {
 		return nil, err
 	}
@@ -213,15 +213,15 @@ func (e *Engine) Admit(ctx context.Context) (runs []string, err error) {
 		switch {
 		case errors.Is(err, ErrStale):
 			stale, err = stale+1, nil
-		case errors.Is(err, ErrCorrupt) || Classify(err) == CodeBadInput: // a run that can't be read gets no turn, and costs no other its own
-			unread, err = errors.Join(unread, err), nil
+		case left.Skip(err): // a run that can't be read gets no turn, and costs no other its own
+			err = nil
 			line.drop(w)
 		}
 		if admitted {
 			runs = append(runs, w.Run)
 		}
 	}
-	err = errors.Join(unread, err)
+	err = errors.Join(unread, left.OrNil(), err)
 	if len(runs) == 0 {
 		return nil, err
 	}
