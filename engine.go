@@ -95,23 +95,24 @@ func newID(now time.Time) string {
 func (e *Engine) now() time.Time { return e.c.Clock().UTC().Round(time.Microsecond) }
 
 // unit returns a remediation.
-func (e *Engine) unit(id string) (Remediation, error) {
-	r, ok := e.units[id]
-	if !ok {
-		return r, &Error{Code: CodeNoRemediation, Message: "this asr has no remediation " + id, Do: "see asr controls for what it has; a newer asr may have it"}
-	}
-	return r.guarded(e.c.Vault), nil
-}
+func (e *Engine) unit(id string) (Remediation, error) { return e.unitWith(id, e.c.Vault) }
 
 // unitFor returns a run's remediation. It seals as the run's plan is sealed, or
 // nothing in the plan would compare.
 func (e *Engine) unitFor(run *Run) (Remediation, error) {
-	r, err := e.unit(run.Remediation)
-	keys, several := e.c.Vault.(KeyRing)
-	if like := run.seal(); err == nil && several && like != "" {
-		return e.units[run.Remediation].guarded(keys.Like(like)), nil
+	v := e.c.Vault
+	if keys, several := v.(KeyRing); several && run.seal() != "" {
+		v = keys.Like(run.seal())
 	}
-	return r, err
+	return e.unitWith(run.Remediation, v)
+}
+
+func (e *Engine) unitWith(id string, v Vault) (Remediation, error) {
+	r, ok := e.units[id]
+	if !ok {
+		return r, &Error{Code: CodeNoRemediation, Message: "this asr has no remediation " + id, Do: "see asr controls for what it has; a newer asr may have it"}
+	}
+	return r.guarded(v), nil
 }
 
 // guarded seals the secrets in all that a remediation says and opens those in

@@ -79,28 +79,21 @@ func page[T any](ctx context.Context, s *Store, scan func(*sql.Rows) (keyed[T], 
 		after = &last
 	}
 	text, args := query(after, limit+1)
-	var left asr.UnreadableError
-	bad := map[string]bool{} // a page ends where it would if they could be read
-	found, err := list(ctx, s.read, func(rows *sql.Rows) (keyed[T], error) {
-		k, err := scan(rows)
-		if err != nil && left.Skip(err) {
-			bad[k.id], err = true, nil
-		}
-		return k, err
-	}, text, args...)
-	if err != nil {
-		return nil, "", fmt.Errorf("list: %w", err)
+	found, unread := attempts(ctx, s.read, scan, text, args...)
+	if !asr.Partial(unread) {
+		return nil, "", fmt.Errorf("list: %w", unread)
 	}
 	next := ""
-	if len(found) > limit {
+	if len(found) > limit { // a page ends where it would if all could be read
 		found = found[:limit]
-		next = asr.Place{At: found[limit-1].at, ID: found[limit-1].id}.Cursor(s.vault, scope)
+		last := found[limit-1].item
+		next = asr.Place{At: last.at, ID: last.id}.Cursor(s.vault, scope)
 	}
 	items := make([]T, 0, len(found))
-	for _, k := range found {
-		if !bad[k.id] {
-			items = append(items, k.item)
+	for _, f := range found {
+		if f.ok {
+			items = append(items, f.item.item)
 		}
 	}
-	return items, next, left.OrNil()
+	return items, next, unread
 }

@@ -269,31 +269,38 @@ func list[T any](ctx context.Context, db rowsQuerier, scan func(rows *sql.Rows) 
 	return all, rows.Err()
 }
 
-// readable is list for what is shown or gone through: it leaves out rows that
-// can't be read, with an *asr.UnreadableError that names them.
-func readable[T any](ctx context.Context, db rowsQuerier, scan func(rows *sql.Rows) (T, error), query string, args ...any) ([]T, error) {
+// attempt is a row that may be unreadable.
+type attempt[T any] struct {
+	item T
+	ok   bool
+}
+
+// attempts is list for what is shown or gone through: a row that can't be read
+// costs no other. The error names all of them, and may be partial.
+func attempts[T any](ctx context.Context, db rowsQuerier, scan func(rows *sql.Rows) (T, error), query string, args ...any) ([]attempt[T], error) {
 	var left asr.UnreadableError
-	type row struct {
-		item T
-		ok   bool
-	}
-	rows, err := list(ctx, db, func(rows *sql.Rows) (row, error) {
+	all, err := list(ctx, db, func(rows *sql.Rows) (attempt[T], error) {
 		v, err := scan(rows)
 		if err != nil && !left.Skip(err) {
-			return row{}, err
+			return attempt[T]{}, err
 		}
-		return row{v, err == nil}, nil
+		return attempt[T]{v, err == nil}, nil
 	}, query, args...)
 	if err != nil {
 		return nil, err
 	}
-	var all []T
+	return all, left.OrNil()
+}
+
+// readable is attempts without those that failed.
+func readable[T any](ctx context.Context, db rowsQuerier, scan func(rows *sql.Rows) (T, error), query string, args ...any) (all []T, err error) {
+	rows, err := attempts(ctx, db, scan, query, args...)
 	for _, r := range rows {
 		if r.ok {
 			all = append(all, r.item)
 		}
 	}
-	return all, left.OrNil()
+	return all, err
 }
 
 // document scans a row's name and its JSON.
