@@ -279,13 +279,19 @@ func (x *cycleRun[P, S]) fix(plan asr.Plan) asr.Run {
 	if r.Plan.Hash != plan.Hash {
 		x.t.Errorf("%s: the same plan has another hash", x.c.Name)
 	}
-	if diff := unexpected(differences(x.t, x.view, x.c.View.See(x.t)), x.c.Seen); diff != "" {
-		x.t.Errorf("%s: what boto3 sees of the fix (-want +got)\n%s", x.c.Name, diff)
-	}
+	x.seen("a fix")
 	if diff := cmp.Diff(slices.Sorted(slices.Values(x.c.Made)), slices.Sorted(slices.Values(r.Made))); diff != "" {
 		x.t.Errorf("%s: made (-want +got)\n%s", x.c.Name, diff)
 	}
 	return r
+}
+
+// seen checks that boto3 sees what the case says.
+func (x *cycleRun[P, S]) seen(after string) {
+	x.t.Helper()
+	if diff := unexpected(differences(x.t, x.view, x.c.View.See(x.t)), x.c.Seen); diff != "" {
+		x.t.Errorf("%s: what boto3 sees of %s (-want +got)\n%s", x.c.Name, after, diff)
+	}
 }
 
 // again checks that there is nothing left to do.

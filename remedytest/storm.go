@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"example.com/asr"
+	"example.com/asr/remedy"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
 	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
@@ -117,6 +118,29 @@ func (x *cycleRun[P, S]) storm(plan asr.Plan) {
 		x.c.Seed()
 	}
 	x.view = x.c.View.See(x.t)
+	fixed := x.inTrouble(undoable)
+	if undoable {
+		x.restored(plan)
+		if len(fixed.Left) == 0 {
+			x.unchanged("an undo in trouble")
+		}
+	}
+}
+
+// InTrouble fixes a case while AWS is in trouble: for what can neither be undone
+// nor seeded again, which Lifecycle can't fix a second time. The case is another
+// one than those that Lifecycle had.
+func InTrouble[P, S any](t T, acct *Account, u remedy.Unit[P, S], c Case) {
+	t.Helper()
+	x := &cycleRun[P, S]{t: t, h: NewHarness(acct, u), acct: acct, unit: u, c: c}
+	x.view = c.View.See(t)
+	x.inTrouble(false)
+	x.seen("a fix in trouble")
+}
+
+// inTrouble fixes, and undoes where asked to, while a storm is raised.
+func (x *cycleRun[P, S]) inTrouble(undo bool) asr.Run {
+	x.t.Helper()
 	s := &storm{seed: x.unit.Spec.ID + x.c.Name, seen: map[string]int{}}
 	x.acct.raise(s)
 	defer x.acct.raise(nil)
@@ -127,19 +151,13 @@ func (x *cycleRun[P, S]) storm(plan asr.Plan) {
 	if again := x.drive(x.request(false)); again.State != asr.StateNothingToDo {
 		x.t.Errorf("%s: in trouble a second run ended %s: %v %+v", x.c.Name, again.State, again.Plan, again.Error)
 	}
-	if undoable {
+	if undo {
 		if r = x.revert(r); r.State != asr.StateReverted {
 			x.t.Fatalf("%s: in trouble the undo ended %s: %+v %+v", x.c.Name, r.State, r.Error, r.Undo)
-		}
-	}
-	x.acct.raise(nil)
-	if undoable {
-		x.restored(plan)
-		if len(r.Left) == 0 {
-			x.unchanged("an undo in trouble")
 		}
 	}
 	if l, ok := x.t.(interface{ Logf(string, ...any) }); ok {
 		l.Logf("%s %s: of %d calls in trouble %d were struck, %d after they took effect", x.unit.Spec.ID, x.c.Name, s.calls, s.struck, s.late)
 	}
+	return r
 }

@@ -71,6 +71,7 @@ func TestTerminateStopped(t *testing.T) {
 	acct := remedytest.NewAccount(t)
 	id, root, data := newStopped(t, acct, 31)
 	other, _, _ := newStopped(t, acct, 31)
+	third, thirdRoot, thirdData := newStopped(t, acct, 31)
 	young, youngRoot, youngData := newStopped(t, acct, 3)
 	view := func(id string) remedytest.View {
 		return acct.Boto("ec2", "describe_instances", map[string]any{"InstanceIds": []string{id}}, "Reservations.0.Instances.0").
@@ -99,6 +100,9 @@ func TestTerminateStopped(t *testing.T) {
 		Want: []string{`instance: "stopped for too long" → "terminated"`, `volumes.` + youngRoot + `: "/dev/sda1" → none`},
 		View: view(young), Seen: seen(young, youngRoot, youngData),
 		Gone: func() {}, // it is
+	})
+	remedytest.InTrouble(t, acct, TerminateStopped, remedytest.Case{
+		Name: "while AWS is in trouble", Control: "EC2.4", Resource: acct.Expand(instance, third), View: view(third), Seen: seen(third, thirdRoot, thirdData),
 	})
 	if r := ended(t, acct, TerminateStopped, "EC2.4", acct.Expand(instance, "i-0123456789abcdef0")); r.State != asr.StateNothingToDo {
 		t.Errorf("an instance that AWS has forgotten: the run ended %s: %+v", r.State, r.Error)
