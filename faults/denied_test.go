@@ -67,6 +67,11 @@ func (w *world) group(t *testing.T, name string) (arn string) {
 	if _, err := api.CreateLogGroup(t.Context(), &cloudwatchlogs.CreateLogGroupInput{LogGroupName: &name}); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() {
+		if _, err := api.DeleteLogGroup(context.Background(), &cloudwatchlogs.DeleteLogGroupInput{LogGroupName: &name}); err != nil {
+			t.Error(err)
+		}
+	})
 	if _, err := api.PutRetentionPolicy(t.Context(), &cloudwatchlogs.PutRetentionPolicyInput{LogGroupName: &name, RetentionInDays: aws.Int32(1)}); err != nil {
 		t.Fatal(err)
 	}
