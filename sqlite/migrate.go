@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 
 	"example.com/asr"
 )
@@ -62,20 +63,34 @@ func (s *Store) migrate(ctx context.Context) error {
 	return err
 }
 
-// probe looks at a file without changing it.
-func probe(ctx context.Context, path string) error {
+// Behind reports whether Open will first bring an older asr's file up to date,
+// which takes about a minute for a million findings. Others can't write meanwhile.
+func Behind(ctx context.Context, path string) (bool, error) {
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	scripts, err := migrations()
+	if err != nil {
+		return false, err
+	}
+	seen, err := probe(ctx, path)
+	return seen > 0 && seen < len(scripts), err
+}
+
+// probe finds out a file's schema version without changing it.
+func probe(ctx context.Context, path string) (seen int, err error) {
 	db, err := sql.Open("sqlite", dsn(path, readerPragmas))
 	if err != nil {
-		return err
+		return 0, err
 	}
 	scripts, err := migrations()
 	if err == nil {
-		_, err = version(ctx, db, len(scripts))
+		seen, err = version(ctx, db, len(scripts))
 	}
 	if is(err, codeNotADB) {
 		err = foreign()
 	}
-	return errors.Join(err, db.Close())
+	return seen, errors.Join(err, db.Close())
 }
 
 type querier interface {
@@ -122,16 +137,24 @@ func foreign() error {
 }
 
 // fillColumns writes the columns of all runs anew from their documents, which
-// SQL can't read.
+// SQL can't read. A run that can't be read keeps what it has: it is found and
+// named where runs are listed.
 func (s *Store) fillColumns(ctx context.Context, tx *sql.Tx) error {
-	all, err := list(ctx, tx, s.scanRun, runColumns)
-	if err != nil {
-		return fmt.Errorf("read the runs: %w", err)
-	}
-	for _, k := range all {
-		if _, err := tx.ExecContext(ctx, "UPDATE runs SET resource = ?, due_at = ? WHERE id = ?", k.item.Target.ID, due(&k.item), k.id); err != nil {
-			return fmt.Errorf("fill in run %s: %w", k.id, err)
+	for last, some := "", portion; some == portion; {
+		runs, err := attempts(ctx, tx, s.scanRun, runColumns+" WHERE r.id > ? ORDER BY r.id LIMIT ?", last, portion)
+		if !asr.Partial(err) {
+			return fmt.Errorf("read the runs: %w", err)
 		}
+		for _, r := range runs {
+			last = r.item.id
+			if !r.ok {
+				continue
+			}
+			if _, err := tx.ExecContext(ctx, "UPDATE runs SET resource = ?, due_at = ? WHERE id = ?", r.item.item.Target.ID, due(&r.item.item), last); err != nil {
+				return fmt.Errorf("fill in run %s: %w", last, err)
+			}
+		}
+		some = len(runs)
 	}
 	return nil
 }

@@ -135,8 +135,68 @@ func TestFilesOfAllVersionsAreMigratedWithAllThatTheyHold(t *testing.T) {
 			if err := os.WriteFile(path, data, 0o600); err != nil {
 				t.Fatal(err)
 			}
+			if behind, err := Behind(t.Context(), path); err != nil || behind != (version+1 < len(scripts)) {
+				t.Errorf("behind: %v, %v", behind, err)
+			}
 			holdsAll(t, openAt(t, path))
+			if behind, err := Behind(t.Context(), path); err != nil || behind {
+				t.Errorf("behind once it was opened: %v, %v", behind, err)
+			}
 		})
+	}
+}
+
+func TestAFileThatIsNotThereIsNotBehind(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "asr.db")
+	if behind, err := Behind(t.Context(), path); err != nil || behind {
+		t.Errorf("%v, %v", behind, err)
+	}
+	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("it was made: %v", err)
+	}
+}
+
+// More runs than are filled in at a time, and one that can't be read.
+func TestARunThatCantBeReadDoesNotStopAMigration(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "asr.db")
+	s, err := Open(t.Context(), path, key(t, 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range portion + 2 {
+		r := aRun(fmt.Sprintf("r-%03d", n))
+		r.Claim, r.Target.ID = r.ID, fmt.Sprint("arn:aws:s3:::", n)
+		if err := s.Commit(t.Context(), &asr.Batch{Run: &r}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	run(t, path, "UPDATE run_docs SET doc = x'00' WHERE pk = (SELECT pk FROM runs WHERE id = 'r-001'); UPDATE runs SET resource = '';"+asVersion4+"PRAGMA user_version = 4")
+	s = openAt(t, path)
+	for n, want := range map[int]int{0: 1, 1: 0, 2: 1, portion - 1: 1, portion: 1, portion + 1: 1} {
+		if runs, _, err := s.Runs(t.Context(), asr.RunQuery{Resource: fmt.Sprint("arn:aws:s3:::", n)}); err != nil || len(runs) != want {
+			t.Errorf("%d runs of bucket %d, want %d: %v", len(runs), n, want, err)
+		}
+	}
+	if _, _, err := s.Runs(t.Context(), asr.RunQuery{Limit: 2 * portion}); !asr.Partial(err) || err == nil || !strings.Contains(err.Error(), "r-001") {
+		t.Errorf("got %v, want an error that names r-001", err)
+	}
+}
+
+func TestAFileThatAnotherProcessWritesSaysSo(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "asr.db")
+	s, other := openAt(t, path), openAt(t, path)
+	if _, err := other.write.Exec("PRAGMA busy_timeout = 1"); err != nil {
+		t.Fatal(err)
+	}
+	err := s.update(t.Context(), func(*sql.Tx) error { return other.SetSetting(t.Context(), "a", "b") })
+	if asr.Classify(err) != asr.CodeUnavailable || !is(err, codeBusy) || !strings.Contains(asr.Advice(err), "try again") {
+		t.Errorf("got %v", err)
 	}
 }
 

@@ -121,7 +121,7 @@ func create(ctx context.Context, path string) error {
 	}
 	info, err := f.Stat()
 	if err == nil && info.Size() > 0 {
-		err = probe(ctx, path)
+		_, err = probe(ctx, path)
 	}
 	if err == nil && runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 { // Windows has no such mode
 		err = f.Chmod(0o600)
@@ -175,6 +175,9 @@ const (
 func judge(err error) error {
 	told := &asr.Error{Code: asr.CodeUnavailable, Err: err}
 	switch {
+	case is(err, codeBusy):
+		told.Message = fmt.Sprintf("another process of asr has been writing to its data for %s", patience)
+		told.Do = "try again; after an upgrade the first process brings the data up to date, which takes about a minute for a million findings"
 	case is(err, codeFull):
 		told.Message, told.Do = "the disk that asr keeps its data on is full", "make room on it; asr runs resume takes up what doesn't go on by itself"
 	case is(err, codeReadOnly):
