@@ -191,11 +191,21 @@ func (l list[T]) pick(cursor string, limit int) (Page[T], error) {
 	return Page[T]{}, &asr.Error{Code: asr.CodeBadInput, Message: "what you may see lies too far apart in this list", Do: "name an account, or other filters"}
 }
 
-// after is the cursor of what follows an item, which is the last of so many.
+// after is the cursor of what follows an item, which is the last of so many that
+// can be read. It asks for as many more as can't.
 func (l list[T]) after(item T, start string, count int) (string, error) {
-	items, next, err := l.read("", start, count)
-	if err == nil && (len(items) != count || next == "" || l.id(items[count-1]) != l.id(item)) {
-		err = asr.ErrStale
+	for n := count; n <= pageSize; {
+		items, next, err := l.read("", start, n)
+		if err != nil {
+			return "", err
+		}
+		if len(items) == count && next != "" && l.id(items[count-1]) == l.id(item) {
+			return next, nil
+		}
+		if len(items) >= count || next == "" {
+			break
+		}
+		n += count - len(items)
 	}
-	return next, err
+	return "", asr.ErrStale
 }

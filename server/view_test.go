@@ -412,6 +412,62 @@ func TestPagesAreFullForWhoSeesManyAccounts(t *testing.T) {
 	}
 }
 
+// torn is a store with findings that can't be read.
+type torn struct {
+	asr.Store
+	bad func(id string) bool
+}
+
+func (s torn) Findings(ctx context.Context, q asr.FindingQuery) (all []asr.Finding, next string, err error) {
+	found, next, err := s.Store.Findings(ctx, q)
+	var left asr.UnreadableError
+	for _, f := range found {
+		if !s.bad(f.ID) {
+			all = append(all, f)
+		} else if !left.Skip(asr.ErrCorrupt) {
+			return nil, "", errors.New("not skipped")
+		}
+	}
+	return all, next, errors.Join(err, left.OrNil())
+}
+
+// covers: A1, A2
+func TestWhatCantBeReadCostsNoPageOfWhoSeesSomeAccounts(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	bad := func(id string) bool { return strings.HasSuffix(id, "7") || strings.HasSuffix(id, "8") || strings.HasPrefix(id, "f-n-11") }
+	var want []string
+	for i := range 300 {
+		name, of := fmt.Sprintf("n-%03d", i), []string{account, other}[i%2]
+		h.move(t, name, of, began.Add(-time.Duration(i)*time.Second), asr.StateVerified)
+		if of == account && !bad("f-"+name) {
+			want = append(want, "f-"+name)
+		}
+	}
+	api := server.New(server.Config{Store: torn{h.store, bad}, Who: func(*http.Request) (asr.Actor, error) { return ada, nil }, View: func(context.Context, asr.Actor) (asr.View, error) {
+		return asr.View{account, "999999999999"}, nil
+	}})
+	const limit = 9
+	var got []string
+	for cursor := ""; ; {
+		rec := httptest.NewRecorder()
+		api.ServeHTTP(rec, httptest.NewRequestWithContext(t.Context(), "GET", fmt.Sprintf("/v1/findings?limit=%d%s", limit, cursor), nil))
+		if rec.Code != http.StatusOK {
+			t.Fatalf("after %d: %d %s", len(got), rec.Code, rec.Body)
+		}
+		ids, next := page(t, rec.Body.String())
+		if got = append(got, ids...); next == "" {
+			break
+		}
+		if cursor = "&cursor=" + next; len(ids) != limit {
+			t.Errorf("a page of %d, want %d", len(ids), limit)
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
 // covers: A1, A2
 func TestAForeignAccountInARequestIsRefused(t *testing.T) {
 	t.Parallel()
