@@ -200,13 +200,19 @@ func TestASessionThatExpiresMidwayIsRenewedAndTheRunGoesOn(t *testing.T) {
 // with each write of each remediation.
 func TestWhatIsDeniedMidwayIsPartlyAppliedAndCanBePutBack(t *testing.T) {
 	w := small(t)
-	_, err := iam.NewFromConfig(w.s.Config(member, region)).CreateRole(t.Context(), &iam.CreateRoleInput{
-		Path: aws.String("/asr/"), RoleName: aws.String("asr-flow-logs"),
+	roles, role := iam.NewFromConfig(w.s.Config(member, region)), "asr-flow-logs"
+	_, err := roles.CreateRole(t.Context(), &iam.CreateRoleInput{
+		Path: aws.String("/asr/"), RoleName: &role,
 		AssumeRolePolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"vpc-flow-logs.amazonaws.com"},"Action":"sts:AssumeRole"}]}`),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() {
+		if _, err := roles.DeleteRole(context.Background(), &iam.DeleteRoleInput{RoleName: &role}); err != nil {
+			t.Error(err)
+		}
+	})
 	vpc, err := ec2.NewFromConfig(w.s.Config(member, region)).CreateVpc(t.Context(), &ec2.CreateVpcInput{CidrBlock: aws.String("10.0.0.0/16")})
 	if err != nil {
 		t.Fatal(err)
