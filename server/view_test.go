@@ -435,7 +435,9 @@ func (s torn) Findings(ctx context.Context, q asr.FindingQuery) (all []asr.Findi
 func TestWhatCantBeReadCostsNoPageOfWhoSeesSomeAccounts(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, nil)
-	bad := func(id string) bool { return strings.HasSuffix(id, "7") || strings.HasSuffix(id, "8") || strings.HasPrefix(id, "f-n-11") }
+	bad := func(id string) bool {
+		return strings.HasSuffix(id, "7") || strings.HasSuffix(id, "8") || strings.HasPrefix(id, "f-n-11")
+	}
 	var want []string
 	for i := range 300 {
 		name, of := fmt.Sprintf("n-%03d", i), []string{account, other}[i%2]
