@@ -136,7 +136,10 @@ func (s *shelf) filtered(ctx context.Context, l load, bits int, rare bool) (name
 			}
 		}
 	}
-	if rare {
+	switch {
+	case name == "":
+		name = "none"
+	case rare:
 		name += "; rare values"
 	}
 	return name, took, nil

@@ -9,6 +9,7 @@ import (
 
 	"example.com/asr/functions"
 	"example.com/asr/sessions"
+	_ "example.com/asr/startup"
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/smithy-go/logging"

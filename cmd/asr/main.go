@@ -14,6 +14,7 @@ import (
 	"syscall"
 
 	"example.com/asr"
+	_ "example.com/asr/startup"
 	"github.com/spf13/cobra"
 )
 
