@@ -120,7 +120,7 @@ func TestAFindingThatCantBeReadCostsNoOtherThatComesWithIt(t *testing.T) {
 	if !asr.Partial(err) || !errors.Is(err, asr.ErrCorrupt) || len(in.Runs) != 2 {
 		t.Errorf("started %v, want those of f2 and f3: %v", in.Runs, err)
 	}
-	for _, r := range mustRuns(t, w) {
+	for _, r := range w.all() {
 		if r.Target.Name == "r1" && r.ID != ids[1] {
 			t.Errorf("a second run %s was started on what one that can't be read has claimed", r.ID)
 		}
@@ -128,12 +128,3 @@ func TestAFindingThatCantBeReadCostsNoOtherThatComesWithIt(t *testing.T) {
 }
 
 func later(o *asr.Observation) { o.At, o.UpdatedAt = o.At.Add(time.Hour), o.UpdatedAt.Add(time.Hour) }
-
-func mustRuns(t *testing.T, w *world) []asr.Run {
-	t.Helper()
-	all, _, err := w.store.Runs(t.Context(), asr.RunQuery{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return all
-}
