@@ -24,7 +24,7 @@ type tampered struct {
 func newTampered(t *testing.T) tampered {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "asr.db")
-	s, err := sqlite.Open(t.Context(), path, key(t))
+	s, err := sqlite.Open(t.Context(), path, key(t), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

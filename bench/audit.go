@@ -30,7 +30,7 @@ func auditLog(ctx context.Context) ([]row, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := sqlite.Open(ctx, filepath.Join(dir, "asr.db"), v)
+	s, err := sqlite.Open(ctx, filepath.Join(dir, "asr.db"), v, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -31,7 +31,7 @@ func replays(ctx context.Context) ([]row, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := sqlite.Open(ctx, filepath.Join(dir, "db"), v)
+	s, err := sqlite.Open(ctx, filepath.Join(dir, "db"), v, nil)
 	if err != nil {
 		return nil, err
 	}

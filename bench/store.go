@@ -29,7 +29,7 @@ func newShelf(ctx context.Context) (*shelf, error) {
 	}
 	s := &shelf{dir: dir}
 	if s.vault, err = vault.Open(filepath.Join(dir, "asr.key"), os.Getenv); err == nil {
-		s.Store, err = sqlite.Open(ctx, filepath.Join(dir, "asr.db"), s.vault)
+		s.Store, err = sqlite.Open(ctx, filepath.Join(dir, "asr.db"), s.vault, nil)
 	}
 	if err != nil {
 		_ = os.RemoveAll(dir) // what is left is in the folder for such things

@@ -73,7 +73,7 @@ func (w *world) wire(t *testing.T, patience time.Duration) (err error) {
 	if w.vault, err = vault.New(make([]byte, vault.KeySize)); err != nil {
 		return err
 	}
-	if w.store, err = sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "asr.db"), w.vault); err != nil {
+	if w.store, err = sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "asr.db"), w.vault, nil); err != nil {
 		return err
 	}
 	t.Cleanup(func() { _ = w.store.Close() })

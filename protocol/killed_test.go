@@ -152,7 +152,7 @@ func shared(folder string) (*sqlite.Store, *vault.Vault, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	s, err := sqlite.Open(ctx, filepath.Join(folder, "asr.db"), v)
+	s, err := sqlite.Open(ctx, filepath.Join(folder, "asr.db"), v, nil)
 	return s, v, err
 }
 

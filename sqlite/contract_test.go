@@ -20,7 +20,14 @@ func key(t testing.TB, first byte) *vault.Vault {
 
 func openAt(t testing.TB, path string) *Store {
 	t.Helper()
-	s, err := Open(t.Context(), path, key(t, 1))
+	s, _ := openTold(t, path)
+	return s
+}
+
+// openTold is openAt that says whether the file was an older asr's.
+func openTold(t testing.TB, path string) (s *Store, older bool) {
+	t.Helper()
+	s, err := Open(t.Context(), path, key(t, 1), func() { older = true })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -29,7 +36,7 @@ func openAt(t testing.TB, path string) *Store {
 			t.Error(err)
 		}
 	})
-	return s
+	return s, older
 }
 
 func open(t testing.TB) *Store {

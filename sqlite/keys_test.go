@@ -23,7 +23,7 @@ func ringed(t *testing.T, folder string) (*Store, *vault.Vault) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := Open(t.Context(), filepath.Join(folder, "asr.db"), v)
+	s, err := Open(t.Context(), filepath.Join(folder, "asr.db"), v, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,7 +131,7 @@ func TestAKeyThatCameAfterTheFilesIsTakenWhenTheFileIsOpened(t *testing.T) {
 		t.Fatal(err)
 	}
 	if v, err = vault.Open(filepath.Join(folder, "asr.key"), func(string) string { return "" }); err == nil {
-		_, err = Open(t.Context(), filepath.Join(folder, "asr.db"), v)
+		_, err = Open(t.Context(), filepath.Join(folder, "asr.db"), v, nil)
 	}
 	if asr.Classify(err) != asr.CodeBadInput {
 		t.Errorf("opened with the former key alone: %v", err)

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 
 	"example.com/asr"
 )
@@ -63,34 +62,22 @@ func (s *Store) migrate(ctx context.Context) error {
 	return err
 }
 
-// Behind reports whether Open will first bring an older asr's file up to date,
-// which takes about a minute for a million findings. Others can't write meanwhile.
-func Behind(ctx context.Context, path string) (bool, error) {
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		return false, nil
-	}
-	scripts, err := migrations()
+// probe looks at a file without changing it: is it of an older asr?
+func probe(ctx context.Context, path string) (older bool, err error) {
+	db, err := sql.Open("sqlite", dsn(path, readerPragmas))
 	if err != nil {
 		return false, err
 	}
-	seen, err := probe(ctx, path)
-	return seen > 0 && seen < len(scripts), err
-}
-
-// probe finds out a file's schema version without changing it.
-func probe(ctx context.Context, path string) (seen int, err error) {
-	db, err := sql.Open("sqlite", dsn(path, readerPragmas))
-	if err != nil {
-		return 0, err
-	}
 	scripts, err := migrations()
 	if err == nil {
+		var seen int
 		seen, err = version(ctx, db, len(scripts))
+		older = seen > 0 && seen < len(scripts)
 	}
 	if is(err, codeNotADB) {
 		err = foreign()
 	}
-	return seen, errors.Join(err, db.Close())
+	return older, errors.Join(err, db.Close())
 }
 
 type querier interface {

@@ -135,25 +135,23 @@ func TestFilesOfAllVersionsAreMigratedWithAllThatTheyHold(t *testing.T) {
 			if err := os.WriteFile(path, data, 0o600); err != nil {
 				t.Fatal(err)
 			}
-			if behind, err := Behind(t.Context(), path); err != nil || behind != (version+1 < len(scripts)) {
-				t.Errorf("behind: %v, %v", behind, err)
+			s, older := openTold(t, path)
+			if older != (version+1 < len(scripts)) {
+				t.Errorf("an older asr's: %v", older)
 			}
-			holdsAll(t, openAt(t, path))
-			if behind, err := Behind(t.Context(), path); err != nil || behind {
-				t.Errorf("behind once it was opened: %v, %v", behind, err)
+			holdsAll(t, s)
+			if _, older := openTold(t, path); older {
+				t.Error("an older asr's, once it was opened")
 			}
 		})
 	}
 }
 
-func TestAFileThatIsNotThereIsNotBehind(t *testing.T) {
+func TestANewFileIsNotOfAnOlderASR(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "asr.db")
-	if behind, err := Behind(t.Context(), path); err != nil || behind {
-		t.Errorf("%v, %v", behind, err)
-	}
-	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("it was made: %v", err)
+	if _, older := openTold(t, path); older {
+		t.Error("an older asr's")
 	}
 }
 
@@ -161,7 +159,7 @@ func TestAFileThatIsNotThereIsNotBehind(t *testing.T) {
 func TestARunThatCantBeReadDoesNotStopAMigration(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "asr.db")
-	s, err := Open(t.Context(), path, key(t, 1))
+	s, err := Open(t.Context(), path, key(t, 1), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -205,7 +203,7 @@ func writeFixture(t *testing.T, path string) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	s, err := Open(t.Context(), path, key(t, 1))
+	s, err := Open(t.Context(), path, key(t, 1), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -273,7 +271,7 @@ const asVersion4 = `DROP INDEX findings_by_kind; DROP INDEX findings_by_account;
 func TestResourcesAreFilledInWhenAnOldFileIsMigrated(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "asr.db")
-	s, err := Open(t.Context(), path, key(t, 1))
+	s, err := Open(t.Context(), path, key(t, 1), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -77,14 +77,20 @@ const busyTimeout = "busy_timeout(15000)" // patience, in milliseconds
 
 // Open opens the store in the file, which it makes the first time (mode 0600,
 // its folder 0700), and brings its schema up to date. CodeBadInput for a file
-// of another program, of a newer asr, or written with another key.
-func Open(ctx context.Context, path string, v Vault) (*Store, error) {
+// of another program, of a newer asr, or written with another key. upgrading is
+// called before an older asr's file is brought up to date, which takes about a
+// minute for a million findings, in which others can't write; nil: nobody is told.
+func Open(ctx context.Context, path string, v Vault, upgrading func()) (*Store, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
-	if err := create(ctx, path); err != nil {
+	older, err := create(ctx, path)
+	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
+	}
+	if older && upgrading != nil {
+		upgrading()
 	}
 	s := &Store{vault: v}
 	if s.write, err = sql.Open("sqlite", dsn(path, writerPragmas)+"&_txlock=immediate"); err != nil {
@@ -110,23 +116,23 @@ func Open(ctx context.Context, path string, v Vault) (*Store, error) {
 
 // create makes the file before SQLite does, for the sake of its mode; SQLite
 // gives the same mode to the files that it puts beside it. A file of somebody
-// else stays as it is.
-func create(ctx context.Context, path string) error {
+// else stays as it is. older: it is there already, and an older asr's.
+func create(ctx context.Context, path string) (older bool, err error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return err
+		return false, err
 	}
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
-		return err
+		return false, err
 	}
 	info, err := f.Stat()
 	if err == nil && info.Size() > 0 {
-		_, err = probe(ctx, path)
+		older, err = probe(ctx, path)
 	}
 	if err == nil && runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 { // Windows has no such mode
 		err = f.Chmod(0o600)
 	}
-	return errors.Join(err, f.Close())
+	return older, errors.Join(err, f.Close())
 }
 
 func dsn(path string, pragmas []string) string {

@@ -125,7 +125,7 @@ func TestAFileThatCannotBeUsedIsRefusedWithAdvice(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
 			path := filepath.Join(t.TempDir(), "asr.db")
-			s, err := Open(t.Context(), path, key(t, 1))
+			s, err := Open(t.Context(), path, key(t, 1), nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -137,7 +137,7 @@ func TestAFileThatCannotBeUsedIsRefusedWithAdvice(t *testing.T) {
 				t.Fatal(err)
 			}
 			before, _ := os.ReadFile(path)
-			_, err = Open(t.Context(), path, key(t, row.first))
+			_, err = Open(t.Context(), path, key(t, row.first), nil)
 			if err == nil || !strings.Contains(err.Error(), row.want) || asr.Advice(err) == "" || !strings.Contains(err.Error(), path) {
 				t.Errorf("got %v (%s), want %q and advice", err, asr.Advice(err), row.want)
 			}
@@ -175,7 +175,7 @@ func TestAFolderThatIsNoneIsAnError(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Open(t.Context(), filepath.Join(file, "asr.db"), key(t, 1)); err == nil {
+	if _, err := Open(t.Context(), filepath.Join(file, "asr.db"), key(t, 1), nil); err == nil {
 		t.Error("opened a file below a file")
 	}
 }

@@ -77,7 +77,11 @@ func (a *app) open(ctx context.Context) (*parts, error) {
 	if p.vault, err = vault.Open(filepath.Join(dir, "asr.key"), os.Getenv); err != nil {
 		return nil, err
 	}
-	if p.store, err = a.openStore(ctx, filepath.Join(dir, "asr.db"), p.vault); err != nil {
+	file := filepath.Join(dir, "asr.db")
+	p.store, err = sqlite.Open(ctx, file, p.vault, func() {
+		a.note("asr: an earlier asr wrote %s: it is brought up to date, which takes about a minute for a million findings", file)
+	})
+	if err != nil {
 		return nil, err
 	}
 	a.closed = append(a.closed, p.store.Close)
@@ -112,13 +116,6 @@ func (a *app) open(ctx context.Context) (*parts, error) {
 	p.pool = worker.New(worker.Config{Engine: p.engine, Store: p.store, Reporter: securityhub.NewReporter(p.hub)})
 	a.parts = p
 	return p, nil
-}
-
-func (a *app) openStore(ctx context.Context, path string, v *vault.Vault) (*sqlite.Store, error) {
-	if behind, err := sqlite.Behind(ctx, path); err == nil && behind { // Open tells of what fails
-		a.note("asr: an earlier asr wrote %s: it is brought up to date, which takes about a minute for a million findings", path)
-	}
-	return sqlite.Open(ctx, path, v)
 }
 
 // close lets go of what open opened.
